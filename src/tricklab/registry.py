@@ -1,0 +1,328 @@
+"""(kind, name) -> class: found by reading the source, imported only when something is checked or built.
+
+A component is a class or function under ``@component(kind)``. Its parameters are its recipe keys, its annotations the
+type check, its first docstring line the summary. Parameters named in ``given`` come from the framework and may not
+stand in a recipe.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.util
+import inspect
+import json
+import sys
+import types
+import typing
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from tricklab.errors import UserError, nearest
+
+if typing.TYPE_CHECKING:
+    from pydantic import BaseModel
+
+FOLDERS = {
+    "model": "models",
+    "block": "layers",
+    "loss": "losses",
+    "optimizer": "optim",
+    "schedule": "optim/schedules",
+    "averaging": "optim",
+    "data": "data",
+    "scene": "data/formats",
+    "split": "data/splits",
+    "transform": "data/transforms",
+    "sampler": "data",
+    "postprocess": "inference",
+    "task": "tasks",
+    "logger": "engine/loggers",
+}
+_ROOT = Path(__file__).parent
+_RUNTIME: dict[tuple[str, str], Any] = {}
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Where = Callable[[str], "str | None"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Marks a nested component: ``Annotated[dict[str, Any], Kind("scene")]``, alone or inside ``list[...]``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a component without importing it."""
+
+    name: str
+    kind: str
+    module: str
+    qualname: str
+    summary: str
+    source: str
+    file: str
+    line: int
+
+
+def component(
+    kind: str, *, name: str | None = None, source: str = "", given: tuple[str, ...] = ()
+) -> Callable[[Decorated], Decorated]:
+    """Declare a class or function as a component of a kind.
+
+    Args:
+        kind: one of the kinds in ``FOLDERS``.
+        name: the ``type`` in a recipe; the class name if not given.
+        source: the paper or official file it follows.
+        given: parameters that the framework supplies, such as ``classes``.
+    """
+    if kind not in FOLDERS:
+        raise UserError(f"unknown kind of component {kind!r}", fix=nearest(kind, FOLDERS))
+
+    def declare(cls: Decorated) -> Decorated:
+        key = (kind, name or cls.__name__)
+        known = _RUNTIME.get(key)
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise UserError(
+                f"two components of kind {kind!r} are named {key[1]!r}",
+                where=f"{known.__module__} and {cls.__module__}",
+                fix="give one of them another name=",
+            )
+        cls.__component__ = {"kind": kind, "name": key[1], "source": source, "given": tuple(given)}  # type: ignore[attr-defined]
+        _RUNTIME[key] = cls
+        return cls
+
+    return declare
+
+
+def entries(kind: str) -> list[Entry]:
+    """All components of a kind, sorted by name, without importing any of tricklab's own."""
+    found = dict(_scan(kind))
+    for (its_kind, name), cls in _RUNTIME.items():
+        if its_kind == kind and name not in found:
+            found[name] = _entry_of(cls)
+    return [found[name] for name in sorted(found)]
+
+
+def load(kind: str, name: str, *, where: str | None = None) -> Any:
+    """The class or function behind a name; imports its module."""
+    if kind not in FOLDERS:
+        raise UserError(f"unknown kind of component {kind!r}", where=where, fix=nearest(kind, FOLDERS))
+    entry = _scan(kind).get(name)
+    if entry is not None:
+        return getattr(importlib.import_module(entry.module), entry.qualname)
+    if (kind, name) in _RUNTIME:
+        return _RUNTIME[kind, name]
+    raise UserError(f"unknown {kind} {name!r}", where=where, fix=nearest(name, [e.name for e in entries(kind)]))
+
+
+def check(kind: str, config: Mapping[str, Any], path: str = "", where: Where = lambda path: None) -> dict[str, Any]:
+    """Check a component's mapping against its signature and fill in every default.
+
+    Args:
+        config: a mapping with the key ``type`` and recipe keys.
+        path: where it stands in the recipe, for errors.
+        where: gives ``file:line`` of a path, or None.
+
+    Returns:
+        A new plain dict: ``type`` first, then every parameter in the signature's order, nested components checked too.
+
+    Raises:
+        UserError: unknown type, unknown key (with the nearest known), missing key, wrong type; names the place.
+    """
+
+    def place(key: str) -> str:
+        line = where(key)
+        return f"{line}, {key}" if line else key or kind
+
+    if not isinstance(config, Mapping):
+        raise UserError(f"a {kind} must be a mapping with the key 'type', not {config!r}", where=place(path))
+    name = config.get("type")
+    if not isinstance(name, str):
+        raise UserError(
+            f"a {kind} needs the key 'type'",
+            where=place(path),
+            fix=f"known: {', '.join(e.name for e in entries(kind))}",
+        )
+    cls = load(kind, name, where=place(f"{path}.type" if path else "type"))
+    given = cls.__component__["given"]
+    nested = {key: hint for key, hint in _hints(cls).items() if _nested_kind(hint)[0]}
+    plain = {key: value for key, value in config.items() if key != "type"}
+    for key in plain:
+        inside = f"{path}.{key}" if path else key
+        if key in given:
+            raise UserError(f"{key!r} of {name} is set by tricklab and may not stand in a recipe", where=place(inside))
+        if key not in _hints(cls):
+            raise UserError(f"unknown key {key!r} of {name}", where=place(inside), fix=nearest(key, _hints(cls)))
+    values = _validated(cls, plain, path, place)
+    for key, hint in nested.items():
+        inner, is_list = _nested_kind(hint)
+        inside = f"{path}.{key}" if path else key
+        if values[key] is None:
+            continue
+        if is_list:
+            values[key] = [check(inner, item, f"{inside}.{i}", where) for i, item in enumerate(values[key])]
+        else:
+            values[key] = check(inner, values[key], inside, where)
+    return {"type": name, **values}
+
+
+def build(kind: str, config: Mapping[str, Any], **given: Any) -> Any:
+    """Check a component's mapping and instantiate it. ``given`` may hold more than the component asks for."""
+    values = check(kind, config, kind)
+    cls = load(kind, values.pop("type"))
+    missing = [key for key in cls.__component__["given"] if key not in given]
+    if missing:
+        raise TypeError(f"{cls.__qualname__} must be given {', '.join(missing)}")
+    return cls(**values, **{key: given[key] for key in cls.__component__["given"]})
+
+
+def schema(kind: str, name: str) -> dict[str, Any]:
+    """JSON Schema of a component's recipe keys; a nested component carries ``x-kind``."""
+    cls = load(kind, name)
+    found = _model(cls).model_json_schema()
+    for key, hint in _hints(cls).items():
+        inner, is_list = _nested_kind(hint)
+        if inner:
+            found["properties"][key]["x-kind"] = inner
+            found["properties"][key]["x-list"] = is_list
+    found["properties"] = {"type": {"const": name}, **found.get("properties", {})}
+    found["required"] = ["type", *found.get("required", [])]
+    return found
+
+
+def import_user_module(name: str) -> types.ModuleType:
+    """Import a user's own module: a ``.py`` file or a dotted name. Its components and tricks become known by importing.
+
+    Raises:
+        UserError: the file is missing, or the import fails; the message carries the cause.
+    """
+    try:
+        if not name.endswith(".py"):
+            return importlib.import_module(name)
+        path = Path(name).resolve()
+        if not path.is_file():
+            raise UserError("no such file", where=name, fix="imports takes a .py file or a module's dotted name")
+        module_name = f"tricklab_user_{path.stem}_{zlib.crc32(str(path).encode())}"
+        if module_name in sys.modules:
+            return sys.modules[module_name]
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[module_name]
+            raise
+        return module
+    except UserError:
+        raise
+    except Exception as cause:
+        raise UserError(f"importing failed: {type(cause).__name__}: {cause}", where=name) from cause
+
+
+@functools.cache
+def _scan(kind: str) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    folder = _ROOT / FOLDERS[kind]
+    for file in sorted(folder.glob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        if "@component(" not in text:
+            continue
+        for node in ast.parse(text).body:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+                continue
+            for mark in node.decorator_list:
+                if not (isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "component"):
+                    continue
+                if not (mark.args and isinstance(mark.args[0], ast.Constant) and mark.args[0].value == kind):
+                    continue
+                options = {k.arg: k.value.value for k in mark.keywords if isinstance(k.value, ast.Constant)}
+                name = str(options.get("name", node.name))
+                module = ".".join(("tricklab", *FOLDERS[kind].split("/"), file.stem))
+                summary = (ast.get_docstring(node) or "").split("\n")[0]
+                found[name] = Entry(
+                    name, kind, module, node.name, summary, str(options.get("source", "")), str(file), node.lineno
+                )
+    return found
+
+
+def _entry_of(cls: Any) -> Entry:
+    about = cls.__component__
+    file = inspect.getsourcefile(cls) or "?"
+    line = inspect.getsourcelines(cls)[1] if file != "?" else 0
+    summary = (inspect.getdoc(cls) or "").split("\n")[0]
+    return Entry(about["name"], about["kind"], cls.__module__, cls.__qualname__, summary, about["source"], file, line)
+
+
+@functools.cache
+def _parameters(cls: Any) -> dict[str, inspect.Parameter]:
+    found = inspect.signature(cls).parameters
+    given = cls.__component__["given"]
+    for parameter in found.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{cls.__qualname__}: a component names all its parameters; {parameter} would swallow keys")
+    return {key: parameter for key, parameter in found.items() if key not in given}
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    function = vars(cls).get("__init__", cls.__init__) if inspect.isclass(cls) else cls
+    wanted = _parameters(cls)
+    # only the recipe's parameters are evaluated: given ones may name types that exist for the type checker alone
+    holder = types.SimpleNamespace(__annotations__={k: function.__annotations__[k] for k in wanted})
+    hints = typing.get_type_hints(holder, vars(sys.modules[cls.__module__]), include_extras=True)  # type: ignore[arg-type]
+    return {key: hints[key] for key in wanted}
+
+
+def _nested_kind(hint: Any) -> tuple[str, bool]:
+    if typing.get_origin(hint) is Annotated:
+        for mark in hint.__metadata__:
+            if isinstance(mark, Kind):
+                return mark.name, False
+        return _nested_kind(typing.get_args(hint)[0])
+    if typing.get_origin(hint) is list:
+        return _nested_kind(typing.get_args(hint)[0])[0], True
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for option in typing.get_args(hint):
+            if option is not type(None) and _nested_kind(option)[0]:
+                return _nested_kind(option)
+    return "", False
+
+
+@functools.cache
+def _model(cls: Any) -> type[BaseModel]:
+    from pydantic import ConfigDict, create_model
+
+    fields: dict[str, Any] = {}
+    for key, parameter in _parameters(cls).items():
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[key] = (_hints(cls)[key], default)
+    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, protected_namespaces=())
+    return create_model(cls.__name__, __config__=config, **fields)
+
+
+def _validated(cls: Any, plain: dict[str, Any], path: str, place: Callable[[str], str]) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    try:
+        # strict JSON mode: no str to int, yet a list may be a tuple
+        found = _model(cls).model_validate_json(json.dumps(plain), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        inside = ".".join([path, *map(str, first["loc"])]) if path else ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise UserError(f"{cls.__name__} needs the key {first['loc'][-1]!r}", where=place(inside)) from None
+        raise UserError(
+            f"wrong value {first['input']!r} of {cls.__name__}: {first['msg']}", where=place(inside)
+        ) from None
+    except TypeError as error:
+        raise UserError(f"a value of {cls.__name__} is not plain data: {error}", where=place(path)) from None
+    return json.loads(json.dumps(found.model_dump(mode="python"), default=list))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.toy_components import ToyData
+from tricklab import registry
+from tricklab.errors import UserError
+
+
+def test_check_fills_defaults_and_nested_components() -> None:
+    found = registry.check("data", {"type": "toy", "window": 3, "rate": 1, "cuts": [{"type": "ToySplit"}]})
+    assert found["rate"] == 1.0
+    assert found["split"] == {"type": "ToySplit", "share": 0.5}
+    assert found["cuts"] == [{"type": "ToySplit", "share": 0.5}]
+    assert found["size"] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"type": "toy", "window": 3, "rat": 1}, r"data\.rat: unknown key 'rat' of toy\. did you mean 'rate'"),
+        ({"type": "toy"}, r"data\.window: .* needs the key 'window'"),
+        ({"type": "toy", "window": "3"}, r"data\.window: wrong value '3'"),
+        ({"type": "toy", "window": 3.5}, r"data\.window: wrong value 3\.5"),
+        ({"type": "toy", "window": True}, r"data\.window: wrong value True"),
+        ({"type": "toy", "window": 3, "seeds": 1}, r"data\.seeds: 'seeds' of toy is set by tricklab"),
+        ({"type": "tay", "window": 3}, r"data\.type: unknown data 'tay'\. did you mean 'toy'"),
+        ({"window": 3}, r"data: a data needs the key 'type'"),
+        (
+            {"type": "toy", "window": 3, "cuts": [{"type": "ToySplit", "shar": 1}]},
+            r"r\.yaml:7, data\.cuts\.0\.shar: unknown key 'shar' of ToySplit\. did you mean 'share'",
+        ),
+        ({"type": "toy", "window": 3, "split": "half"}, r"data\.split: wrong value 'half'"),
+    ],
+)
+def test_bad_config_names_the_place_and_the_cure(config: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        registry.check("data", config, "data", lambda path: "r.yaml:7" if "cuts" in path else None)
+
+
+def test_build_gives_framework_arguments() -> None:
+    built = registry.build("data", {"type": "toy", "window": 5}, seeds="S", more=1)
+    assert isinstance(built, ToyData)
+    assert (built.window, built.seeds) == (5, "S")
+    with pytest.raises(TypeError, match="must be given seeds"):
+        registry.build("data", {"type": "toy", "window": 5})
+
+
+def test_schema_marks_nested_kinds() -> None:
+    found = registry.schema("data", "toy")
+    assert found["properties"]["split"]["x-kind"] == "split"
+    assert found["required"] == ["type", "window"]
+
+
+def test_one_name_cannot_mean_two_classes() -> None:
+    with pytest.raises(UserError, match="two components of kind 'split' are named 'ToySplit'"):
+
+        @registry.component("split", name="ToySplit")
+        class Other:
+            """Another."""
+
+
+def test_user_module_errors_carry_the_cause(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        registry.import_user_module(str(tmp_path / "none.py"))
+    broken = tmp_path / "broken.py"
+    broken.write_text("1 / 0\n")
+    with pytest.raises(UserError, match="ZeroDivisionError"):
+        registry.import_user_module(str(broken))
+    good = tmp_path / "good.py"
+    good.write_text("ANSWER = 42\n")
+    assert registry.import_user_module(str(good)).ANSWER == 42
+    assert registry.import_user_module(str(good)) is registry.import_user_module(str(good))
+
+
+@pytest.mark.parametrize("kind", sorted(registry.FOLDERS))
+def test_every_component_can_be_described(kind: str) -> None:
+    for entry in registry.entries(kind):
+        assert entry.summary, f"{entry.file}:{entry.line} {entry.name} has no docstring"
+        assert registry.schema(kind, entry.name)["properties"]["type"] == {"const": entry.name}
