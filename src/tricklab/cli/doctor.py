@@ -1,0 +1,99 @@
+"""tricklab doctor: why a run went wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tricklab.doctor import Finding
+
+
+def command(
+    target: Annotated[str, typer.Argument(help="a recipe, a run folder, an experiment, or a text with scores")],
+    changes: Annotated[list[str] | None, typer.Argument(help="+tricks and key=value, for a recipe")] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of the data files, for a recipe")] = None,
+    block: Annotated[int, typer.Option(help="whose split is looked at, for a recipe")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+) -> None:
+    """Ranked causes with evidence, and the recipe diff that would fix each.
+
+    Exit code 1 when something of severity error was found, 0 otherwise.
+
+    Examples:
+
+      tricklab doctor salinas-a-hybridsn --data DIR        before training: leakage, statistics, class balance
+
+      tricklab doctor runs/demo/se/0                       what a run's own records show
+
+      tricklab doctor notes.txt                            groups of pasted accuracies, judged
+    """
+    findings = examine(target, changes or [], data, block)
+    if as_json:
+        print(json.dumps({"target": target, "findings": [{"where": w, **f.to_dict()} for w, f in findings]}, indent=2))
+    else:
+        show(target, findings)
+    if any(finding.severity == "error" for _, finding in findings):
+        raise typer.Exit(1)
+
+
+def examine(target: str, changes: list[str], data: Path | None, block: int) -> list[tuple[str, Finding]]:
+    """(where, finding) for a recipe, a run folder, an experiment or a text."""
+    from tricklab.doctor import read_text, run_rules, text_findings
+    from tricklab.records import Evidence
+
+    path = Path(target)
+    if path.is_dir():
+        runs = [path] if (path / "recipe.yaml").is_file() else sorted(p.parent for p in path.glob("*/*/recipe.yaml"))
+        if runs:
+            return [(str(run), found) for run in runs for found in run_rules(Evidence.from_folder(run))]
+    if path.is_file() and path.suffix not in (".yaml", ".yml"):
+        return [(target, found) for found in text_findings(read_text(path))]
+    return [(target, found) for found in run_rules(_before_training(target, changes, data, block), "before")]
+
+
+def _before_training(target: str, changes: list[str], data: Path | None, block: int) -> Any:
+    from tricklab import tricks
+    from tricklab.recipe import load, resolve, settings
+    from tricklab.records import Evidence
+    from tricklab.registry import load as load_component
+    from tricklab.seeds import Seeds
+
+    overrides = [change for change in changes if not change.startswith("+")]
+    if data is not None:
+        overrides.append(f"data.root={json.dumps(str(data))}")
+    recipe = load(target, overrides=overrides, tricks=[change for change in changes if change.startswith("+")])
+    resolved = resolve(tricks.apply(recipe).recipe)
+    task = load_component("task", resolved.get("task"))(settings(resolved), Seeds(resolved.get("seed"), block))
+    task.prepare()
+    return Evidence(recipe=resolved.tree, rows=[], facts=task.facts(), events=[], result=None, status={})
+
+
+def show(target: str, findings: list[tuple[str, Finding]]) -> None:
+    """Print findings as a person would want to read them: gravest first, each with evidence, test and cure."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    if not findings:
+        console.print(f"{escape(target)}: [green]nothing found[/green]")
+        return
+    colours = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+    last = None
+    for where, finding in findings:
+        if where != last and where != target:
+            console.print(f"\n[bold]{escape(where)}[/bold]")
+            last = where
+        colour = colours[finding.severity]
+        console.print(
+            f"[{colour}]{finding.severity:7} {finding.rule}[/{colour}] {escape(finding.title)}", soft_wrap=True
+        )
+        for number, cause in enumerate(finding.causes, start=1):
+            console.print(f"    cause {number}: {escape(cause)}", soft_wrap=True)
+        if finding.cheapest_test:
+            console.print(f"    cheapest test: {escape(finding.cheapest_test)}", soft_wrap=True)
+        if finding.fix:
+            console.print(f"    fix: {escape(' '.join(finding.fix))}", soft_wrap=True)

@@ -1,0 +1,149 @@
+"""Every rule: evidence with exactly its fault is found, the clean twin is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tricklab.doctor import Finding, Rule, all_rules, run_rules
+from tricklab.records import Evidence
+
+
+def evidence(**parts: Any) -> Evidence:
+    whole: dict[str, Any] = {"recipe": {}, "rows": [], "facts": {}, "events": [], "result": None, "status": {}}
+    return Evidence(**(whole | parts))
+
+
+def train_rows(loss: np.ndarray, lr: np.ndarray | None = None, per_epoch: int = 10) -> list[dict[str, Any]]:
+    rates = np.full(len(loss), 1e-3) if lr is None else lr
+    return [
+        {"phase": "train", "step": i, "epoch": i / per_epoch, "samples_seen": 64 * i, "loss": float(v), "lr": float(r)}
+        for i, (v, r) in enumerate(zip(loss, rates, strict=True))
+    ]
+
+
+def val_rows(loss: list[float], every: int) -> list[dict[str, Any]]:
+    return [{"phase": "val", "step": every * (i + 1), "epoch": i + 1.0, "val/loss": v} for i, v in enumerate(loss)]
+
+
+STEPS = np.arange(200)
+NOISE = 0.02 * np.random.default_rng(0).normal(size=200)
+FALLING = 1.8 * np.exp(-STEPS / 60) + 0.05 + NOISE * np.exp(-STEPS / 60)
+RISING = np.where(STEPS < 80, FALLING, FALLING[80] + 0.02 * (STEPS - 80))
+RATES = np.where(STEPS < 100, 1e-3, 1e-4)
+STEADY = 1.0 + NOISE
+DROPPING = np.where(STEPS < 100, STEADY, 0.6 + NOISE)
+
+
+def metric(value: float, trivial: float) -> dict[str, Any]:
+    return {"metric": {"name": "val/oa", "value": value, "mode": "max"}, "trivial": {"val/oa": trivial}}
+
+
+# rule id: (evidence with the fault, its clean twin)
+CASES: dict[str, tuple[Evidence, Evidence]] = {
+    "M01": (evidence(result=metric(0.305, 0.30)), evidence(result=metric(0.95, 0.30))),
+    "O01": (
+        evidence(facts={"loss/initial": 4.0, "loss/expected_initial": 1.79}),
+        evidence(facts={"loss/initial": 1.82, "loss/expected_initial": 1.79}),
+    ),
+    "O04": (evidence(rows=train_rows(RISING)), evidence(rows=train_rows(FALLING))),
+    "O07": (evidence(rows=train_rows(DROPPING, RATES)), evidence(rows=train_rows(FALLING, RATES))),
+    "S09": (
+        evidence(rows=train_rows(FALLING) + val_rows([1.0, 0.5, 0.6, 0.7, 0.8], 40)),
+        evidence(rows=train_rows(FALLING) + val_rows([1.0, 0.5, 0.45, 0.44, 0.44], 40)),
+    ),
+    "S12": (
+        evidence(facts={"evaluate/training_modules": ["dropout"]}),
+        evidence(facts={"evaluate/training_modules": []}),
+    ),
+    "S02": (evidence(facts={"evaluate/repeat_difference": 0.3}), evidence(facts={"evaluate/repeat_difference": 0.0})),
+    "S03": (
+        evidence(facts={"evaluate/loaded_keys": {"missing": ["a.w"], "unexpected": ["module.a.w"], "loaded": 3}}),
+        evidence(facts={"evaluate/loaded_keys": {"missing": [], "unexpected": [], "loaded": 14}}),
+    ),
+    "D06": (
+        evidence(facts={"data/statistics_fitted_on": {"split": "all", "train_pixels": 500, "other_pixels": 6638}}),
+        evidence(facts={"data/statistics_fitted_on": {"split": "train", "train_pixels": 500, "other_pixels": 0}}),
+    ),
+    "D07": (
+        evidence(facts={"data/leakage": {"centre_share": 1.0, "touch_share": 1.0, "covered_share": 0.956}}),
+        evidence(facts={"data/leakage": {"centre_share": 0.0, "touch_share": 0.0, "covered_share": 0.0}}),
+    ),
+    "D15": (
+        evidence(recipe={"metric": {"monitor": "val/oa", "delta": 0.005}}, facts={"data/sizes": {"val": 500}}),
+        evidence(recipe={"metric": {"monitor": "val/oa", "delta": 0.005}}, facts={"data/sizes": {"val": 50_000}}),
+    ),
+    "S05": (
+        evidence(facts={"averaging/distance": {"initial_share": 0.37, "updates": 10_000}}),
+        evidence(facts={"averaging/distance": {"initial_share": 0.001, "updates": 10_000}}),
+    ),
+    "D02": (
+        evidence(facts={"data/class_counts": {"train": [5, 5, 5], "val": [10, 0, 3]}}),
+        evidence(facts={"data/class_counts": {"train": [5, 5, 5], "val": [0, 0, 0]}}),
+    ),
+    "D03": (
+        evidence(facts={"data/class_counts": {"train": [246, 2, 30]}}),
+        evidence(facts={"data/class_counts": {"train": [39, 134, 62]}}),
+    ),
+}  # fmt: skip
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {rule.id for rule in all_rules()} == set(CASES)
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.id)
+def test_planted_fault_is_found_and_clean_twin_is_not(rule: Rule) -> None:
+    planted, clean = CASES[rule.id]
+    found = rule.check(planted)
+    assert isinstance(found, Finding)
+    assert found.rule == rule.id
+    assert found.numbers
+    assert found.causes
+    assert found.cheapest_test
+    assert rule.check(clean) is None
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.id)
+def test_without_facts_nothing_is_claimed(rule: Rule) -> None:
+    assert rule.check(evidence()) is None
+
+
+def test_gravest_first_and_only_the_phase() -> None:
+    whole = evidence(
+        result=metric(0.3, 0.3),
+        facts={"loss/initial": 9.0, "loss/expected_initial": 1.0, "data/class_counts": {"train": [100, 1]}},
+    )
+    assert [f.severity for f in run_rules(whole)] == ["error", "warning", "note"]
+    assert [f.rule for f in run_rules(whole, "first_steps")] == ["O01"]
+
+
+def test_a_rule_that_crashes_is_reported_and_the_rest_goes_on() -> None:
+    class Broken(Rule):
+        id = "X99"
+        phases = ("evaluation",)
+
+        def check(self, evidence: Evidence) -> Finding | None:
+            raise KeyError("gone")
+
+    rules = [Broken(), *[r for r in all_rules() if r.id == "M01"]]
+    found = run_rules(evidence(result=metric(0.3, 0.3)), rules=rules)
+    assert [f.rule for f in found] == ["M01", "X99"]
+    assert "KeyError" in found[1].title
+
+
+def test_a_loss_that_is_not_finite_is_named_with_its_step() -> None:
+    loss = FALLING.copy()
+    loss[120:] = np.nan
+    (found,) = [f for f in run_rules(evidence(rows=train_rows(loss))) if f.rule == "O04"]
+    assert "step 120" in found.title
+
+
+def test_the_fix_is_a_recipe_diff() -> None:
+    found = next(r for r in all_rules() if r.id == "O04").check(
+        evidence(rows=train_rows(RISING), recipe={"optimizer": {"lr": 1e-3}})
+    )
+    assert found is not None
+    assert found.fix[0] == "optimizer.lr=0.0002"
