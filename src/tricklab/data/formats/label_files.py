@@ -1,0 +1,65 @@
+"""A label map from any of the formats, chosen by the file's suffix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tricklab.data.formats.mat_arrays import pick, read_array
+from tricklab.errors import UserError
+
+TIFF_SUFFIXES = {".tif", ".tiff"}
+ENVI_SUFFIXES = {".hdr", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".envi"}
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """Ids as they stand in the file, (height, width), and the names that the file gives them."""
+
+    ids: np.ndarray
+    names: dict[int, str] = field(default_factory=dict)
+
+
+def read_label_file(
+    path: Path,
+    key: str | None = None,
+    *,
+    shape: tuple[int, int] | None = None,
+    option: str = "data.scene.labels_key",
+) -> LabelFile:
+    """Read a label map.
+
+    Args:
+        path: a ``.mat``, TIFF or ENVI file.
+        key: array name in a ``.mat`` file.
+        shape: the cube's (height, width), which decides between several arrays of a ``.mat`` file.
+        option: the recipe key that would name the array, for errors.
+
+    Raises:
+        UserError: unknown suffix, a key for a format without arrays, or not one two-dimensional array.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".mat":
+        return LabelFile(read_array(path, pick(path, key, axes=2, what="label map", option=option, shape=shape)))
+    if key is not None:
+        raise UserError(f"{path.name} is no MATLAB file, so it has no array {key!r}", where=option)
+    if suffix in TIFF_SUFFIXES:
+        from tricklab.data.formats.tiff_pages import read_tiff
+
+        return LabelFile(_one_band(read_tiff(path), path))
+    if suffix in ENVI_SUFFIXES:
+        from tricklab.data.formats.envi_files import read_envi
+
+        found = read_envi(path)
+        return LabelFile(_one_band(found.cube, path), found.class_names)
+    raise UserError(
+        f"unknown kind of label file {path.suffix!r}", where=str(path), fix="known: .mat, .tif, .hdr (ENVI)"
+    )
+
+
+def _one_band(cube_HWB: np.ndarray, path: Path) -> np.ndarray:
+    if cube_HWB.shape[2] != 1:
+        raise UserError(f"a label map has one band, this file has {cube_HWB.shape[2]}", where=str(path))
+    return cube_HWB[:, :, 0]

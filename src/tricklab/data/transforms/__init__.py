@@ -1,0 +1,1 @@
+"""Augmentations of whole batches of windows. Each is a component of kind ``transform``."""
