@@ -194,7 +194,7 @@ class RunFolder:
             if array.dtype.hasobject:
                 raise TypeError(f"scores {name!r} are Python objects, not numbers or text")
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **found)
+        np.savez_compressed(buffer, **found)  # type: ignore[arg-type]
         write_atomic(self.path / "scores.npz", buffer.getvalue())
 
     def scores(self) -> dict[str, np.ndarray]:

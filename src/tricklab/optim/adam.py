@@ -1,0 +1,45 @@
+"""Adam with weight decay as an L2 term of the gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from tricklab.optim.optimizer import OptimizerRecipe, check_share
+from tricklab.registry import component
+
+
+@component("optimizer", source="Kingma & Ba, ICLR 2015; torch.optim.Adam")
+class Adam(OptimizerRecipe):
+    """Adam: per-parameter steps from running moments of the gradient.
+
+    Args:
+        lr: learning rate.
+        weight_decay: L2 term added to the gradient (AdamW decays the weights themselves).
+        betas: decay rates of the first and second moment.
+        eps: added to the root of the second moment.
+        amsgrad: divide by the largest second moment so far.
+        decay_norm_and_bias: False: no weight decay for parameters of fewer than two dimensions.
+        custom_keys: part of a parameter's name -> {lr_mult, decay_mult}.
+    """
+
+    kind: type[torch.optim.Optimizer] = torch.optim.Adam
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        amsgrad: bool = False,
+        decay_norm_and_bias: bool = True,
+        custom_keys: dict[str, dict[str, float]] | None = None,
+    ) -> None:
+        super().__init__(lr, weight_decay, decay_norm_and_bias, custom_keys)
+        for beta in betas:
+            check_share(beta, "optimizer.betas")
+        self.betas, self.eps, self.amsgrad = (betas[0], betas[1]), eps, amsgrad
+
+    def make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        return self.kind(groups, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad)  # type: ignore[call-arg]
