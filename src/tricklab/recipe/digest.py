@@ -1,0 +1,37 @@
+"""The identity of a recipe's halves: what is trained, and how it is evaluated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+Half = Literal["fit", "evaluate", "all"]
+FIT = ("task", "seed", "data", "model", "losses", "optimizer", "schedule", "train")
+EVALUATE = ("evaluate", "metric")
+# where files lie and what hardware runs them is provenance, not identity
+_NO_IDENTITY = {"data": {"root"}, "train": {"device", "workers", "threads"}}
+
+
+def digest(tree: dict[str, Any], half: Half) -> str:
+    """Blake2b of the half's values, 32 hexadecimal digits; the order of keys and 1 against 1.0 make no difference."""
+    sections = {"fit": FIT, "evaluate": EVALUATE, "all": FIT + EVALUATE}[half]
+    chosen = {
+        name: _without(tree[name], _NO_IDENTITY.get(name, set())) for name in sections if tree.get(name) is not None
+    }
+    text = json.dumps(_canonical(chosen), ensure_ascii=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _without(section: Any, keys: set[str]) -> Any:
+    return {key: value for key, value in section.items() if key not in keys} if isinstance(section, dict) else section
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {"mapping": sorted([str(key), _canonical(item)] for key, item in value.items())}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
