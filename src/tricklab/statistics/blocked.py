@@ -46,7 +46,7 @@ class BlockedFit:
 
 
 def contrast_values(scores: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-    """Per-block values (..., n, T) of the contrasts `weights` (T, C) on `scores` (..., n, C); rounding gives exactly 0."""
+    """Per-block values (..., n, T) of contrasts `weights` (T, C) on `scores` (..., n, C); rounding gives exactly 0."""
     scores, weights = np.asarray(scores, dtype=float), np.asarray(weights, dtype=float)
     relative = (
         scores - scores[..., :1]
@@ -55,7 +55,10 @@ def contrast_values(scores: ArrayLike, weights: ArrayLike) -> NDArray[np.float64
 
 
 def fit_blocked(scores: ArrayLike, weights: ArrayLike) -> BlockedFit:
-    """Estimate contrasts `weights` (T, C), each row summing to zero, on complete `scores` (..., n blocks, C cells), n ≥ 2."""
+    """Estimate contrasts on complete blocks.
+
+    scores: (..., n blocks, C cells), n ≥ 2. weights: (T, C), each row sums to zero.
+    """
     scores, weights = np.asarray(scores, dtype=float), np.asarray(weights, dtype=float)
     n, cells = scores.shape[-2:]
     assert n >= 2

@@ -16,7 +16,7 @@ MOST_FACTORS_FULL = 10
 
 @dataclass(frozen=True)
 class Contrast:
-    """What is estimated for one trick: a weighted sum of cells, weights summing to zero, positive where the trick is on.
+    """What is estimated for one trick: a weighted sum of cells; weights sum to zero and are positive where it is on.
 
     kind: add-one, leave-one-out, both, or main-effect. interaction_weights: half the difference between the effect in
     company (leave-one-out) and alone (add-one), where the design has both. pairs: (with, without) cells that differ in
@@ -85,8 +85,8 @@ def contrasts_for(
     """One contrast per trick (per level of a factor).
 
     add-one: trick alone − baseline. leave-one-out: all − all but the trick. both: the mean of the two, which is the
-    trick's Shapley value when interactions are at most pairwise. full: its main effect, the mean over all settings of the
-    other factors.
+    trick's Shapley value when interactions are at most pairwise. full: its main effect, the mean over all settings of
+    the other factors.
 
     cell_names: the cell in which exactly that set of tricks is on; two sets may name the same cell (the same fit
     identity). Without it cells are called as `default_cell_name` says.

@@ -26,7 +26,10 @@ def failure_counts(failed_with: int, runs_with: int, failed_without: int, runs_w
 
 
 def without_failures(differences: NDArray[np.float64], touched: NDArray[np.bool_], level: float) -> WithoutFailures:
-    """The paired t on the blocks where nothing failed. differences: (n,) per-block contrasts; touched: (n,) some run failed."""
+    """The paired t on the blocks where nothing failed.
+
+    differences: (n,) per-block contrasts. touched: (n,) bool, some run of the contrast failed.
+    """
     kept = differences[~touched]
     blocks = len(kept)
     if blocks == 0:

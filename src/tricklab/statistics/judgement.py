@@ -47,14 +47,16 @@ class Failures:
 class TrickJudgement:
     """One trick. Numbers are None where the data cannot give them (refused, too few blocks, no δ).
 
-    effect, interval and everything in the metric's unit are oriented: positive is better, also where the metric is to be
-    minimised. interval: at 1 − the level of the look. interval_90: the one that `equivalent` is read from. p: of `method`
-    ("pooled": blocked model; "paired": own paired t; "welch"). p_holm: adjusted over the tricks. q: Benjamini-Hochberg,
-    from twelve tricks on. survives: only in a screening, worth confirming on fresh blocks. sd: of one block's contrast.
-    wins: share of blocks. blocks_needed: more blocks (in unpaired lists: more runs on each side) that would show δ with
-    80 % power at the first Holm step, 0 where the experiment already had it, None without δ. cost_needed: the same in the
-    unit of `cost_per_block`. smallest_detectable: with the present blocks. futile: the interval ends below δ.
-    other_data_interval: Nadeau-Bengio. text: one sentence for people.
+    effect, interval and everything in the metric's unit are oriented: positive is better, also where the metric is to
+    be minimised. interval: at 1 − the level of the look. interval_90: the one that `equivalent` is read from. p: of
+    `method` ("pooled": blocked model; "paired": own paired t; "welch"). p_holm: adjusted over the tricks. q:
+    Benjamini-Hochberg, from twelve tricks on. survives: only in a screening, worth confirming on fresh blocks. sd: of
+    one block's contrast, df: of its estimate. differences: the contrast in each block. pairs: (on, off) cells that
+    differ in this trick alone. wins: share of blocks. blocks_needed: more blocks (in unpaired lists: more runs on each
+    side) that would show δ with 80 % power at the first Holm step; 0 where the experiment already had it, None with a
+    settled verdict, without δ, and where 100,000 would not do. cost_needed: the same in the unit of `cost_per_block`.
+    smallest_detectable: with the present blocks. futile: the interval ends below δ. other_data_interval: Nadeau-Bengio.
+    text: one sentence for people.
     """
 
     name: str

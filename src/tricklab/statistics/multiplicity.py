@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down adjustment along the last axis (Holm, Scand. J. Statist. 1979): rejecting where the adjusted p is
-    below a level keeps the chance of any false claim in the family below that level, whatever the dependence.
+    """Holm's step-down adjustment along the last axis (Holm, Scand. J. Statist. 1979).
+
+    Rejecting where the adjusted p is below a level keeps the chance of any false claim in the family below that level,
+    whatever the dependence.
 
     >>> holm([0.01, 0.04, 0.03]).tolist()
     [0.03, 0.06, 0.06]
@@ -23,8 +25,10 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
-    """Benjamini and Hochberg's step-up adjustment along the last axis (JRSS B 1995): of all tricks whose adjusted p is below
-    a level, at most that share is false in expectation. For screenings, not for claims.
+    """Benjamini and Hochberg's step-up adjustment along the last axis (JRSS B 1995).
+
+    Of all tricks whose adjusted p is below a level, at most that share is false in expectation. For screenings, not
+    for claims.
 
     >>> benjamini_hochberg([0.01, 0.02, 0.5]).round(3).tolist()
     [0.03, 0.03, 0.5]

@@ -13,8 +13,8 @@ HELPS_FROM = 0.1
 def pairing_correlation(scores: ArrayLike) -> float | None:
     """ρ of `scores` (n blocks, C cells): mean covariance between two cells over their mean variance.
 
-    The variance of a paired difference is 2σ²(1 − ρ): at 0 pairing buys nothing. None where nothing varies, or with fewer
-    than two cells or three blocks.
+    The variance of a paired difference is 2σ²(1 − ρ): at 0 pairing buys nothing. None where nothing varies, or with
+    fewer than two cells or three blocks.
     """
     scores = np.asarray(scores, dtype=float)
     blocks, cells = scores.shape

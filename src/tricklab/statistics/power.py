@@ -28,8 +28,8 @@ def smallest_detectable(
 ) -> float:
     """The smallest true effect that is found with 80 % power, in the unit of `sd`.
 
-    sd: standard deviation of one block's contrast (paired difference). df: degrees of freedom of its estimate, blocks − 1
-    if not given. tests: how many tricks share the level (the first Holm step, level / tests).
+    sd: standard deviation of one block's contrast (paired difference). df: degrees of freedom of its estimate,
+    blocks − 1 if not given. tests: how many tricks share the level (the first Holm step, level / tests).
 
     >>> [round(smallest_detectable(1.0, n), 2) for n in (3, 5, 10)]
     [3.26, 1.68, 1.0]
@@ -73,8 +73,8 @@ def blocks_for(effect: float, sd: float, *, arms: int = 2, level: float = 0.05, 
 def _beyond(shift: float, df: float, critical: float) -> float:
     """P(|T| > critical) for a noncentral t with noncentrality `shift`.
 
-    The normal tails averaged over the distribution of the estimated standard deviation; scipy's nctdtr gives nan for few
-    degrees of freedom and a large shift, which is where small experiments live.
+    The normal tails averaged over the distribution of the estimated standard deviation; scipy's nctdtr gives nan for
+    few degrees of freedom and a large shift, which is where small experiments live.
     """
     nodes, weights = _unit_nodes()
     estimate = np.sqrt(2.0 * special.gammaincinv(df / 2.0, nodes) / df)

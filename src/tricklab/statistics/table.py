@@ -16,8 +16,11 @@ Cells = Mapping[str, Sequence[float | None]]
 
 @dataclass(frozen=True)
 class Table:
-    """scores: (n, C) float64, raw direction, failed runs replaced. failed: (n, C) bool. blocks: (n,) indices of the blocks
-    used. dead: cells that failed in every block, with the reason; they are not among `cells`."""
+    """Complete blocks, in the metric's own direction.
+
+    scores: (n, C) float64, failed runs replaced. failed: (n, C) bool. blocks: (n,) indices of the blocks used. dead:
+    cells that failed in every block, with the reason; they are not among `cells`.
+    """
 
     cells: tuple[str, ...]
     scores: NDArray[np.float64]

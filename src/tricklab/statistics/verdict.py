@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tricklab.statistics.judgement import TrickJudgement
 from tricklab.statistics.tiers import Tier
 
 VERDICTS = ("helps", "hurts", "equivalent", "undecided", "screening", "smoke", "refused", "not_live")
@@ -16,8 +17,7 @@ def verdict(
     level: float,
     delta: float | None,
 ) -> str:
-    """helps or hurts when the adjusted p is below the level of the look (the interval at that level then excludes 0 too);
-    else equivalent when the 90 % interval lies inside ±δ (two one-sided tests); else undecided.
+    """helps or hurts when the adjusted p is below the level of the look (the interval then excludes 0 too); else equivalent when the 90 % interval lies inside ±δ (two one-sided tests); else undecided.
 
     Below five blocks the tier's own word stands: no claim.
     """
@@ -30,42 +30,30 @@ def verdict(
     return "undecided"
 
 
-def sentence(
-    word: str,
-    *,
-    effect: float | None,
-    interval: tuple[float, float] | None,
-    delta: float | None,
-    worth_it: bool | None,
-    needed: int | None,
-    cost: float | None,
-    smallest: float | None,
-    unit: str = "blocks",
-) -> str:
-    """One sentence for people; figures in the metric's unit."""
-    ends = "" if interval is None else f" [{interval[0]:+.3g}, {interval[1]:+.3g}]"
-    size = "no effect can be computed yet" if effect is None else f"{effect:+.3g}{ends}"
-    if word in ("helps", "hurts"):
-        worth = {
-            True: f", worth it: surely more than {delta:g}" if delta is not None else "",
-            False: f", not shown to be worth {delta:g}" if delta is not None else "",
-            None: "",
-        }[worth_it if word == "helps" else None]
-        return f"{word}: {size}{worth}"
-    if word == "equivalent":
-        return f"equivalent: {size}, surely within ±{delta:g}"
-    price = "" if cost is None or not needed else f" (cost {cost:.3g})"
+def sentence(trick: TrickJudgement, delta: float | None, unit: str = "blocks") -> str:
+    """One sentence for people; figures in the metric's unit, `unit` is what more of would settle it."""
+    if trick.effect is None:
+        return f"{trick.verdict}: no effect can be computed yet"
+    ends = "" if trick.interval is None else f" [{trick.interval[0]:+.3g}, {trick.interval[1]:+.3g}]"
+    told = f"{trick.verdict}: {trick.effect:+.3g}{ends}"
+    if trick.verdict == "hurts" or (trick.verdict == "helps" and delta is None):
+        return told
+    if trick.verdict == "helps":
+        return f"{told}, worth it: above {delta:g}" if trick.worth_it else f"{told}, not shown to be worth {delta:g}"
+    if trick.verdict == "equivalent":
+        return f"{told}, within ±{delta:g}"
+    no_claim = {"screening": ", direction only, no claim", "smoke": ", says nothing yet"}.get(trick.verdict, "")
+    return f"{told}{no_claim}; {_more(trick, delta, unit)}"
+
+
+def _more(trick: TrickJudgement, delta: float | None, unit: str) -> str:
+    """What it would take to know."""
+    smallest = "" if trick.smallest_detectable is None else f" (detectable now: {trick.smallest_detectable:.3g})"
     if delta is None:
-        more = "declare metric.delta, the smallest effect worth having, to learn how much more would settle it"
-    elif needed is None:
-        more = (
-            f"no affordable number of {unit} would show {delta:g}"
-            if smallest is not None
-            else f"{delta:g} is worth having"
-        )
-    elif needed == 0:
-        more = f"an effect of {delta:g} would probably have shown; the smallest detectable is {smallest:.3g}"
-    else:
-        more = f"{needed} more {unit}{price} would show {delta:g} with 80 % power"
-    no_claim = {"screening": ", direction only, no claim", "smoke": ", says nothing yet"}.get(word, "")
-    return f"{word}: {size}{no_claim}; {more}"
+        return f"declare delta, the smallest effect worth having, to learn how many more {unit} it takes{smallest}"
+    if trick.blocks_needed is None:
+        return f"no affordable number of {unit} would show {delta:g}{smallest}"
+    if trick.blocks_needed == 0:
+        return f"{delta:g} would probably have shown{smallest}"
+    cost = "" if trick.cost_needed is None else f" (cost {trick.cost_needed:.3g})"
+    return f"{trick.blocks_needed} more {unit}{cost} would show {delta:g} with 80 % power"
