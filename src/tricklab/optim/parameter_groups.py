@@ -65,7 +65,7 @@ def parameter_groups(
 
 
 def describe_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The fact ``optimizer/groups``: ``count`` of tensors, ``elements``, initial ``lr`` and ``weight_decay`` a group."""
+    """The fact ``optimizer/groups``: ``count`` of tensors, ``elements``, initial ``lr``, ``weight_decay`` a group."""
     return [
         {
             "count": len(group["params"]),

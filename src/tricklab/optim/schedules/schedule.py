@@ -31,6 +31,11 @@ class Schedule(abc.ABC):
         """Momentum (Adam: first beta) for that step, or None to leave it."""
         return None
 
+    def active(self, step: int, clock: RunLength) -> bool:
+        """Whether that step lies between ``begin`` and ``end``."""
+        now = position(step, self.unit, clock)
+        return self.begin <= now and (self.end is None or now < self.end)
+
     def elapsed(self, step: int, clock: RunLength) -> tuple[float, float]:
         """(units since ``begin``, clamped to the schedule; units from ``begin`` to ``end``)."""
         end = position(clock.total_steps, self.unit, clock) if self.end is None else self.end

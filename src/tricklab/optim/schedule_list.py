@@ -1,0 +1,127 @@
+"""A recipe's ``schedule`` section: several schedules whose factors multiply."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from tricklab import registry
+from tricklab.errors import UserError, nearest
+from tricklab.optim.clock import RunLength
+
+
+class Schedules:
+    """The product of a list of schedules over a run; no schedule leaves the rate as it is.
+
+    Args:
+        configs: one mapping a schedule.
+        clock: length of the run.
+
+    Raises:
+        UserError: a schedule is wrong, begins after the run ends, or two of them move the momentum.
+
+    >>> from tricklab.optim.clock import Clock
+    >>> warm = {"type": "LinearWarmup", "end": 2, "start_factor": 0.5}
+    >>> drop = {"type": "MultiStep", "milestones": [3]}
+    >>> schedules = Schedules([warm, drop], Clock(steps_per_epoch=1, batch_size=8, total_steps=5))
+    >>> [schedules.factor(step) for step in range(5)]
+    [0.5, 0.75, 1.0, 0.1, 0.1]
+    """
+
+    def __init__(self, configs: Sequence[Mapping[str, Any]], clock: RunLength) -> None:
+        self.clock = clock
+        self.schedules: list[Any] = [registry.build("schedule", config) for config in configs]
+        moving = [type(s).__name__ for s in self.schedules if s.momentum(0, clock) is not None]
+        if len(moving) > 1:
+            raise UserError(f"two schedules move the momentum: {', '.join(moving)}", where="schedule")
+        self.factor(0)
+
+    def factor(self, step: int) -> float:
+        """Factor on every group's learning rate for the optimizer step that follows ``step`` finished ones."""
+        return math.prod(schedule.factor(step, self.clock) for schedule in self.schedules)
+
+    def momentum(self, step: int) -> float | None:
+        """Momentum for that step, or None where no schedule moves it."""
+        found = (schedule.momentum(step, self.clock) for schedule in self.schedules)
+        return next((value for value in found if value is not None), None)
+
+    def apply(self, optimizer: torch.optim.Optimizer, step: int) -> float:
+        """Set every group's learning rate (and momentum) for that step; returns the first group's rate.
+
+        The rate is always ``initial_lr`` times the factor, so it does not matter which steps were applied before.
+        """
+        factor, momentum = self.factor(step), self.momentum(step)
+        for group in optimizer.param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+            if momentum is not None:
+                set_momentum(group, momentum)
+        return float(optimizer.param_groups[0]["lr"])
+
+    def observe(self, values: Mapping[str, float]) -> list[str]:
+        """Show an evaluation's row to the schedules that watch a number; returns the names of those that dropped.
+
+        Raises:
+            UserError: a watched number is not in the row.
+        """
+        dropped = []
+        for index, schedule in enumerate(self.schedules):
+            if not hasattr(schedule, "observe"):
+                continue
+            if schedule.monitor not in values:
+                raise UserError(
+                    f"no evaluation gives {schedule.monitor!r}",
+                    where=f"schedule.{index}.monitor",
+                    fix=nearest(schedule.monitor, values),
+                )
+            if schedule.observe(float(values[schedule.monitor])):
+                dropped.append(type(schedule).__name__)
+        return dropped
+
+    @property
+    def watches(self) -> list[str]:
+        """Names of the numbers that ``observe`` must be shown."""
+        return [schedule.monitor for schedule in self.schedules if hasattr(schedule, "observe")]
+
+    def planned(self, points: int = 200) -> list[list[float]]:
+        """The fact ``schedule/planned``: [[step, factor], ...] wherever the factor changes, at most about ``points``.
+
+        Steps are looked at one by one up to 100,000, beyond that at equal distances. What a plateau will do is not
+        planned.
+        """
+        stride = max(1, self.clock.total_steps // 100_000)
+        found: list[list[float]] = []
+        for step in range(0, self.clock.total_steps, stride):
+            factor = self.factor(step)
+            if not found or factor != found[-1][1]:
+                found.append([step, factor])
+        if len(found) <= points:
+            return found
+        kept = {round(i * (len(found) - 1) / (points - 1)) for i in range(points)}
+        return [found[i] for i in sorted(kept)]
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """State of each schedule; empty for those that need none."""
+        return [schedule.state_dict() if hasattr(schedule, "state_dict") else {} for schedule in self.schedules]
+
+    def load_state_dict(self, state: Sequence[dict[str, Any]]) -> None:
+        """Go on from ``state_dict``."""
+        for schedule, found in zip(self.schedules, state, strict=True):
+            if found:
+                schedule.load_state_dict(found)
+
+
+def set_momentum(group: dict[str, Any], momentum: float) -> None:
+    """Set a parameter group's momentum: ``momentum`` of SGD, the first of ``betas`` of Adam.
+
+    Raises:
+        UserError: the optimizer has neither.
+    """
+    if "betas" in group:
+        group["betas"] = (momentum, *group["betas"][1:])
+    elif "momentum" in group:
+        group["momentum"] = momentum
+    else:
+        raise UserError("this optimizer has no momentum to move", where="schedule", fix="set base_momentum to null")
