@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-from annotated_types import Ge, Lt
+from typing import TYPE_CHECKING
 
 from tricklab.tricks._averaging import average_moves, average_scored
 from tricklab.tricks._base import Proof, Recipe, trick
+from tricklab.tricks._types import Share
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
 @trick("ema", stage="evaluate", source="Polyak & Juditsky 1992; timm ModelEmaV3 (warm-up)")
-def ema(recipe: Recipe, decay: Annotated[float, Ge(0), Lt(1)] = 0.999, warmup: bool = True) -> Recipe:
+def ema(recipe: Recipe, decay: Share = 0.999, warmup: bool = True) -> Recipe:
     """Average the weights exponentially while training; evaluate the average.
 
     The average forgets with a time constant of 1 / (1 - decay) steps: without warm-up it still holds decay^steps of the
