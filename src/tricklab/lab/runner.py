@@ -1,0 +1,230 @@
+"""Run what a plan asks for: a fresh process per run, as many at a time as the plan says, and every stop resumable."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tricklab.errors import UserError
+from tricklab.lab.machine import visible_devices
+from tricklab.lab.plan import Plan
+from tricklab.lab.pool import Pool
+from tricklab.lab.queue import Queue, Task
+from tricklab.records import Experiment, RunFolder
+
+ATTEMPTS = 3
+GRACE_S = 60.0
+
+
+class Progress(Protocol):
+    """What the runner tells while it works."""
+
+    def started(self, task: Task, queue: Queue) -> None: ...
+    def ended(self, task: Task, status: dict[str, Any], queue: Queue) -> None: ...
+    def tick(self, queue: Queue, slots: int) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """How the running ended: ``stopped`` says why before the end (None: everything is settled)."""
+
+    stopped: str | None = None
+    signal: int | None = None
+    gave_up: list[str] = field(default_factory=list)
+
+
+def run(
+    plan: Plan, experiment: Experiment, blocks: int, pool: Pool, progress: Progress, budget_s: float | None = None
+) -> Outcome:
+    """Make every run of the first ``blocks`` blocks that is not settled yet.
+
+    Args:
+        pool: where the runs are started.
+        budget_s: no run is started that would end later than this many seconds from now, by what runs took so far.
+
+    Raises:
+        UserError: bad input that shows in a baseline run, or runs that die before any has finished.
+    """
+    return _Runner(plan, Queue(plan, experiment, blocks), pool, progress, budget_s).run()
+
+
+class _Runner:
+    def __init__(self, plan: Plan, queue: Queue, pool: Pool, progress: Progress, budget_s: float | None) -> None:
+        self.plan, self.queue, self.pool, self.progress = plan, queue, pool, progress
+        self.deadline = None if budget_s is None else time.monotonic() + budget_s
+        self.slots: list[str | None] = (visible_devices() or [None]) if plan.device == "cuda" else [None]
+        self.slots = self.slots * (plan.per_device if plan.device == "cuda" else plan.workers)
+        self.free = list(self.slots)
+        self.held: dict[str, str | None] = {}
+        self.outcome = Outcome()
+        self.error: UserError | None = None
+        self.killed_at: float | None = None
+        self.tasks = {task.identity: task for task in queue.waiting}
+
+    def run(self) -> Outcome:
+        with self._signals():
+            while True:
+                if self.outcome.stopped is None and self.error is None:
+                    self._start_what_fits()
+                if not self.queue.running:
+                    break
+                for report in self.pool.poll(timeout=0.5):
+                    if "ended" in report:
+                        self._ended(self.tasks[report["ended"]], report)
+                self.progress.tick(self.queue, len(self.slots))
+                self._insist()
+        if self.error is not None:
+            raise self.error
+        return self.outcome
+
+    def _start_what_fits(self) -> None:
+        while self.free and not any(task.alone for task in self.queue.running.values()):
+            task = next(self.queue.ready(), None)
+            if task is None or (task.alone and self.queue.running):
+                return
+            if self._follows(task):
+                continue
+            if self._too_late(task):
+                if not self.queue.running:
+                    self.outcome.stopped = "budget"
+                return
+            self._start(task)
+
+    def _start(self, task: Task) -> None:
+        folder = task.folder(self.plan)
+        self.queue.waiting.remove(task)
+        self.queue.running[task.identity] = task
+        task.attempts += 1
+        device = self.held[task.identity] = self.free.pop(0)
+        arguments: dict[str, Any] = {"folder": str(folder.path.resolve()), "threads": self.plan.threads}
+        if self.plan.kind == "recipe":
+            arguments["device"] = self.plan.device
+        self.pool.start(
+            task.identity,
+            f"tricklab.lab.jobs.{self.plan.kind}:run",
+            arguments,
+            folder.path.resolve() / "log.txt",
+            {"CUDA_VISIBLE_DEVICES": device or ""} if device or self.plan.device == "cpu" else {},
+        )
+        self.progress.started(task, self.queue)
+
+    def _follows(self, task: Task) -> bool:
+        """Settle a run whose shared training gave nothing to evaluate."""
+        source = self.queue.source_state(task)
+        if source in (None, "finished"):
+            return False
+        assert source is not None
+        shared = RunFolder.open(task.path.parent.parent / str(task.cell.fit_from) / str(task.block)).status()
+        reason = {key: value for key, value in shared.items() if key not in ("state", "updated")}
+        task.folder(self.plan).set_status(source, **{**reason, "shared_training": f"{task.cell.fit_from}/{task.block}"})
+        self.queue.waiting.remove(task)
+        self._settled(task, RunFolder.open(task.path).status())
+        return True
+
+    def _too_late(self, task: Task) -> bool:
+        if self.deadline is None:
+            return False
+        expected = self.queue.expected(task)
+        ahead = [other for other in self.queue.remaining if other.block == task.block]
+        whole = sum(self.queue.expected(other) or 0.0 for other in ahead) / len(self.slots)
+        begins_block = len(ahead) == sum(cell.folder not in self.queue.stopped_cells for cell in self.plan.cells)
+        needed = max(expected or 0.0, whole if begins_block else 0.0)
+        return time.monotonic() + needed > self.deadline
+
+    def _ended(self, task: Task, report: dict[str, Any]) -> None:
+        self.free.append(self.held.pop(task.identity))
+        folder = RunFolder.open(task.path)
+        status = folder.status()
+        if status["state"] in ("planned", "running"):
+            folder.set_status("interrupted", reason=_death(report["code"]), message=_tail(folder))
+            status = folder.status()
+        if status["state"] == "interrupted":
+            self._interrupted(task, status)
+        else:
+            self._settled(task, status)
+
+    def _settled(self, task: Task, status: dict[str, Any]) -> None:
+        self.queue.settle(task, status["state"])
+        self.progress.ended(task, status, self.queue)
+        if status["state"] == "refused" and not task.cell.arms:
+            reason = str(status.get("reason", "see its log.txt"))
+            self._abort(UserError(f"the baseline cannot run: {reason}", where=str(task.path)))
+
+    def _interrupted(self, task: Task, status: dict[str, Any]) -> None:
+        self.queue.running.pop(task.identity)
+        if self.outcome.stopped is not None or self.error is not None:
+            return
+        reason = status.get("reason") or "stopped"
+        if reason == "disk full":
+            self.outcome.stopped = f"the disk is full ({task.path})"
+            self.pool.signal(signal.SIGTERM)
+            return
+        if task.attempts < ATTEMPTS:
+            task.alone = "memory" in reason
+            beside = ", with nothing beside it" if task.alone else ""
+            self.progress.say(f"{task.identity}: {reason}; tried again{beside} ({task.attempts + 1} of {ATTEMPTS})")
+            self.queue.waiting.insert(0, task)
+            return
+        self.progress.say(f"{task.identity}: {reason}; given up after {ATTEMPTS} attempts, see {task.path}/log.txt")
+        self.outcome.gave_up.append(f"{task.identity}: {reason}")
+        if not any(state == "finished" for state in self.queue.states.values()):
+            log = str(task.path / "log.txt")
+            self._abort(UserError(f"the first runs die: {reason}", where=log, fix=status.get("message") or None))
+
+    def _abort(self, error: UserError) -> None:
+        """End what runs (resumably) and raise ``error`` when it has ended."""
+        self.error = error
+        self.outcome.stopped = "error"
+        self.pool.signal(signal.SIGTERM)
+
+    def _insist(self) -> None:
+        """Kill what has not ended a while after it was asked to."""
+        if self.outcome.stopped is None or self.outcome.stopped == "budget":
+            return
+        self.killed_at = self.killed_at or time.monotonic() + GRACE_S
+        if time.monotonic() > self.killed_at:
+            self.pool.signal(signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Forward a first SIGINT, SIGTERM or SIGHUP as SIGTERM to every run; a second one kills them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, _frame: object) -> None:
+            again = self.outcome.signal is not None
+            self.outcome.stopped, self.outcome.signal = signal.Signals(number).name, number
+            self.pool.signal(signal.SIGKILL if again else signal.SIGTERM)
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _death(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed, as a machine short of memory does"
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"its process ended with code {code}"
+
+
+def _tail(folder: RunFolder) -> str:
+    log = folder.path / "log.txt"
+    if not log.exists():
+        return ""
+    with open(log, "rb") as file:
+        file.seek(max(0, os.path.getsize(log) - 2000))
+        return file.read().decode(errors="replace").strip()
