@@ -1,1 +1,1 @@
-"""Hyperspectral scenes: readers, splits, statistics, windows, loaders. Import from the submodules; nothing is loaded here."""
+"""Hyperspectral scenes: readers, splits, statistics, windows, loaders. Import from the submodules."""

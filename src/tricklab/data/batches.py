@@ -63,7 +63,7 @@ class EpochBatches(Sampler[list[Item]]):
         return -(-self._items // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration yields; another epoch than the current one starts at its beginning."""
+        """Choose the epoch that the next iteration yields; a new epoch starts at its beginning."""
         if epoch != self.epoch:
             self._first = 0
         self.epoch = epoch

@@ -13,8 +13,8 @@ from tricklab.seeds import Seeds
 class ClassBalanced:
     """The same number of draws an epoch for every class; small classes repeat, large ones rotate.
 
-    A class is dealt like a deck of cards: all of its pixels come once before any comes again. Classes without a training
-    pixel get no draws.
+    A class is dealt like a deck of cards: all of its pixels come once before any comes again. Classes without a
+    training pixel get no draws.
 
     Args:
         samples: draws per epoch; null takes as many as there are training pixels.

@@ -105,7 +105,8 @@ class HyperspectralData:
         planes = projection.apply(scene.cube)
         planes[:, ~valid] = 0
         fits = self.pca is not None or self.standardise
-        counts = {name: found.tolist() for name, found in class_counts(split, label_map.labels, len(label_map.ids)).items()}
+        per_class = class_counts(split, label_map.labels, len(label_map.ids))
+        counts = {name: found.tolist() for name, found in per_class.items()}
         leakage = self.leakage_of(split, fit_mask if fits else None)
         used = scene.cube if len(kept) == scene.cube.shape[2] else scene.cube[:, :, kept]
         digest = {
@@ -221,5 +222,7 @@ def _by_id(names: dict[str, str]) -> dict[int, str]:
         return {int(key): name for key, name in names.items()}
     except ValueError:
         raise UserError(
-            f"class names are given by label id, not {list(names)!r}", where="data.class_names", fix="write {1: Alfalfa}"
+            f"class names are given by label id, not {list(names)!r}",
+            where="data.class_names",
+            fix="write {1: Alfalfa}",
         ) from None

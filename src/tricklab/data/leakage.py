@@ -39,9 +39,9 @@ class Leakage:
 
     def __str__(self) -> str:
         return (
-            f"{self.centre_share:.1%} of the {self.windows:,} {self.split} windows ({self.window}×{self.window}) hold a "
-            f"training centre, {self.touch_share:.1%} touch a training window, {self.covered_share:.1%} of their area is "
-            f"covered by training windows; median distance to a training pixel {self.median_distance:g}"
+            f"{self.centre_share:.1%} of the {self.windows:,} {self.split} windows ({self.window}×{self.window}) hold "
+            f"a training centre, {self.touch_share:.1%} touch a training window, {self.covered_share:.1%} of their "
+            f"area is covered by training windows; median distance to a training pixel {self.median_distance:g}"
         )
 
 

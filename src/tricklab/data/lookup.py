@@ -28,7 +28,7 @@ def find_file(name: str, root: str | None, *, key: str) -> Path:
         raise UserError("an empty file name", where=key)
     base = Path(root).expanduser() if root is not None else Path.cwd()
     if root is not None and not base.is_dir():
-        raise UserError(f"no such folder: {base}", where="data.root", fix="give the folder of the scene's files: --data DIR")
+        raise UserError(f"no such folder: {base}", where="data.root", fix="give the files' folder: --data DIR")
     exact = base / Path(name).expanduser()
     if exact.is_file():
         return exact

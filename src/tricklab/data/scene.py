@@ -73,11 +73,11 @@ def valid_pixels(cube_HWB: np.ndarray, nodata: float | None, name: str) -> np.nd
     valid = ~missing.any(axis=2)
     if not valid.any():
         empty = np.flatnonzero(missing.all(axis=(0, 1))) + 1
-        bands = f"bands missing everywhere (1-based, of those kept): {', '.join(map(str, empty[:20]))}"
+        listed = f"missing everywhere (counted among the kept): {', '.join(map(str, empty[:20]))}"
         raise UserError(
             f"no pixel holds a measurement in every band: each has the data ignore value {nodata:g} somewhere",
             where=name,
-            fix=f"remove those bands with data.remove_bands; {bands if empty.size else 'no band is missing everywhere'}",
+            fix=f"remove such bands with data.remove_bands; {listed if empty.size else 'none is missing everywhere'}",
         )
     return valid
 

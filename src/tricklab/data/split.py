@@ -13,6 +13,7 @@ from tricklab.errors import UserError
 from tricklab.seeds import Seeds
 
 SPLITS = ("train", "val", "test")
+PLACE = "data.split"
 
 
 @dataclass(frozen=True)
@@ -70,20 +71,20 @@ def check_split(split: Split, labels_HW: np.ndarray) -> None:
     for name in SPLITS:
         mask = split.mask(name)
         if mask.shape != labels_HW.shape or mask.dtype != bool:
-            raise UserError(f"the {name} mask is {mask.dtype} {mask.shape}, not bool {labels_HW.shape}", where="data.split")
+            raise UserError(f"the {name} mask is {mask.dtype} {mask.shape}, not bool {labels_HW.shape}", where=PLACE)
         if (mask & (labels_HW < 0)).any():
-            raise UserError(f"{int((mask & (labels_HW < 0)).sum())} {name} pixels have no label", where="data.split")
+            raise UserError(f"{int((mask & (labels_HW < 0)).sum())} {name} pixels have no label", where=PLACE)
     total = split.train.astype(np.int8) + split.val + split.test
     if (total > 1).any():
-        raise UserError(f"{int((total > 1).sum())} pixels are in two splits", where="data.split")
+        raise UserError(f"{int((total > 1).sum())} pixels are in two splits", where=PLACE)
     if split.region is not None:
         for number, name in enumerate(SPLITS):
             if (split.mask(name) & (split.region != number)).any():
-                raise UserError(f"{name} pixels lie outside the region that {name} may read", where="data.split")
+                raise UserError(f"{name} pixels lie outside the region that {name} may read", where=PLACE)
     if not split.train.any():
-        raise UserError("no training pixel", where="data.split")
+        raise UserError("no training pixel", where=PLACE)
     if not (split.test.any() or split.val.any()):
-        raise UserError("no test pixel", where="data.split")
+        raise UserError("no test pixel", where=PLACE)
 
 
 def class_name(names: Sequence[str], number: int) -> str:

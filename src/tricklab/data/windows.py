@@ -37,11 +37,11 @@ class WindowTransform(Protocol):
 def gather_windows(cube_BHW: Tensor, centres_N2: Tensor | np.ndarray, window: int) -> Tensor:
     """Cut windows out of a padded cube.
 
-    Of ten ways measured (``benchmarks/window_loading.py``) one NumPy indexing call over a strided view of the band-first
-    cube is the fastest: about 5 GB/s on one core, ten times torch's advanced indexing.
+    Of the ways measured (``benchmarks/window_loading.py``) one NumPy indexing call over a strided view of the
+    band-first cube is the fastest: about 5 GB/s on one core, ten times torch's advanced indexing.
 
     Args:
-        cube_BHW: (bands, height + S - 1, width + S - 1) on the CPU; the window of centre (r, c) is ``[:, r:r+S, c:c+S]``.
+        cube_BHW: (bands, height + S - 1, width + S - 1), on the CPU; centre (r, c) has ``[:, r:r+S, c:c+S]``.
         centres_N2: int64 (N, 2), rows and columns in the scene.
         window: S.
 

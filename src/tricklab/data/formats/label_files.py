@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from tricklab.data.formats.mat_arrays import pick, read_array
+from tricklab.data.lookup import find_file
+from tricklab.data.scene import Scene
 from tricklab.errors import UserError
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
@@ -57,6 +59,16 @@ def read_label_file(
     raise UserError(
         f"unknown kind of label file {path.suffix!r}", where=str(path), fix="known: .mat, .tif, .hdr (ENVI)"
     )
+
+
+def with_labels(scene: Scene, labels: str | None, key: str | None, root: str | None) -> Scene:
+    """A scene with the label map that a recipe names, or as it is where it names none."""
+    if labels is None:
+        return scene
+    path = find_file(labels, root, key="data.scene.labels")
+    height, width, _ = scene.cube.shape
+    found = read_label_file(path, key, shape=(height, width))
+    return replace(scene, labels=found.ids, class_names=found.names, files=(*scene.files, str(path)))
 
 
 def _one_band(cube_HWB: np.ndarray, path: Path) -> np.ndarray:

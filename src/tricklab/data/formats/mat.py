@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tricklab.data.formats.label_files import read_label_file
+from tricklab.data.formats.label_files import with_labels
 from tricklab.data.formats.mat_arrays import pick, read_array
 from tricklab.data.lookup import find_file
 from tricklab.data.scene import Scene, check_cube
@@ -45,8 +45,5 @@ class MatScene:
         key = pick(path, self.image_key, axes=3, what="cube", option="data.scene.image_key")
         cube = read_array(path, key)
         check_cube(cube, str(path))
-        if self.labels is None:
-            return Scene(cube, files=(str(path),))
-        labels_path = find_file(self.labels, self.root, key="data.scene.labels")
-        labels = read_label_file(labels_path, self.labels_key, shape=cube.shape[:2])
-        return Scene(cube, labels.ids, class_names=labels.names, files=(str(path), str(labels_path)))
+        scene = Scene(cube, files=(str(path),))
+        return with_labels(scene, self.labels, self.labels_key, self.root)

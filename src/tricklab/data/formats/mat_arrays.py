@@ -1,4 +1,4 @@
-"""Arrays of a MATLAB file, version 4 to 7.2 through SciPy and 7.3 (HDF5) through h5py, and picking the one that fits."""
+"""Arrays of a MATLAB file (4 to 7.2 by SciPy, 7.3 by h5py), and picking the one that fits."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def read_array(path: Path, name: str) -> np.ndarray:
         raise UserError(f"the array {name!r} cannot be read ({_said(cause)})", where=str(path)) from cause
 
 
-def pick(path: Path, key: str | None, *, axes: int, what: str, option: str, shape: tuple[int, int] | None = None) -> str:
+def pick(
+    path: Path, key: str | None, *, axes: int, what: str, option: str, shape: tuple[int, int] | None = None
+) -> str:
     """The name of the array to take.
 
     Args:
@@ -105,7 +107,7 @@ def pick(path: Path, key: str | None, *, axes: int, what: str, option: str, shap
     if len(fitting) == 1:
         return fitting[0].name
     if not fitting:
-        raise UserError(f"no array here can be the {what}: it needs {axes} axes of real numbers; {listing}", where=str(path))
+        raise UserError(f"no array can be the {what}: it needs {axes} axes of real numbers; {listing}", where=str(path))
     raise UserError(
         f"{len(fitting)} arrays could be the {what}: {', '.join(map(str, fitting))}",
         where=str(path),

@@ -36,7 +36,7 @@ class SyntheticScene:
         self, height: int = 96, width: int = 96, bands: int = 64, classes: int = 6, noise: float = 0.02, seed: int = 0
     ) -> None:
         if min(height, width) < 8:
-            raise UserError(f"a scene of {height} × {width} pixels is too small", where="data.scene", fix="at least 8 × 8")
+            raise UserError(f"{height} × {width} pixels are too few", where="data.scene", fix="at least 8 × 8")
         if bands < 4:
             raise UserError(f"{bands} bands are too few", where="data.scene.bands", fix="at least 4")
         if not 2 <= classes <= len(_MATERIALS):
@@ -80,10 +80,10 @@ class SyntheticScene:
         centres = rng.random((count, 2)) * (self.height, self.width)
         owners = rng.permutation(np.arange(count) % self.classes)
         warp = np.stack([_smooth(rng, (self.height, self.width), 4.0) for _ in range(2)], axis=-1) * 3.0
-        grid = np.stack(np.mgrid[: self.height, : self.width], axis=-1) + warp
+        grid = np.moveaxis(np.mgrid[: self.height, : self.width], 0, -1) + warp
         from scipy.spatial import cKDTree
 
-        _, fields = cKDTree(centres).query(grid)
+        fields = np.asarray(cKDTree(centres).query(grid)[1])
         sharp = (owners[fields][None] == np.arange(self.classes)[:, None, None]).astype(np.float64)
         from scipy.ndimage import gaussian_filter
 

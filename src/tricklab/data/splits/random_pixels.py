@@ -13,7 +13,9 @@ from tricklab.registry import component
 from tricklab.seeds import Seeds
 
 
-@component("split", source="scikit-learn train_test_split(stratify=…), as in Roy et al., GRSL 2020", given=("class_names",))
+@component(
+    "split", source="scikit-learn train_test_split(stratify=…), as in Roy et al., GRSL 2020", given=("class_names",)
+)
 class RandomPixels:
     """Random labelled pixels, stratified by class, with scikit-learn's rounding.
 
@@ -29,9 +31,7 @@ class RandomPixels:
         UserError: a share outside (0, 1), shares that leave no test pixel, a class too small to be divided.
     """
 
-    def __init__(
-        self, train: float | int = 0.1, val: float | int = 0.0, *, class_names: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, train: float | int = 0.1, val: float | int = 0.0, *, class_names: Sequence[str] = ()) -> None:
         self.train = train
         self.val = val
         self.class_names = tuple(class_names)
@@ -94,7 +94,8 @@ class RandomPixels:
         thin = np.bincount(left, minlength=int(classes.max()) + 1)[classes]
         if thin.min() < 2:
             raise UserError(
-                f"{class_name(self.class_names, classes[thin.argmin()])} has {_pixels(int(thin.min()))} left for val and test",
+                f"{class_name(self.class_names, classes[thin.argmin()])} has {_pixels(int(thin.min()))} left "
+                "for val and test",
                 where="data.split",
                 fix="add its id to data.ignore, or take fewer training pixels",
             )
@@ -110,7 +111,9 @@ class RandomPixels:
             )
         per_train, per_val = int(self.train), int(self.val)
         if per_train < 1 or per_val < 0:
-            raise UserError(f"train={per_train}, val={per_val}: pixels per class cannot be that few", where="data.split")
+            raise UserError(
+                f"{per_train} training and {per_val} val pixels per class", where="data.split", fix="at least 1 and 0"
+            )
         classes, sizes = np.unique(targets, return_counts=True)
         if sizes.min() <= per_train + per_val:
             raise UserError(
