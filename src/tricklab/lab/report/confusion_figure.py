@@ -1,0 +1,55 @@
+"""The confusion matrix as a picture: colour is the share of the row (recall), the numbers are counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tricklab.errors import UserError
+from tricklab.lab.report.canvas import INK, SOFT, figure, save
+
+
+def confusion_figure(confusion: NDArray[Any], classes: list[str], path: Path) -> Path:
+    """Draw ``confusion`` (K, K), rows = labels, columns = predictions, and return the PNG.
+
+    Raises:
+        UserError: the matrix is not square.
+    """
+    confusion = np.asarray(confusion)
+    if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
+        raise UserError(f"a confusion matrix is square, this one has shape {confusion.shape}", where=str(path))
+    count = len(confusion)
+    names = [classes[index] if index < len(classes) else str(index) for index in range(count)]
+    support = confusion.sum(axis=1)
+    share = confusion / np.maximum(support, 1)[:, None]
+    size = 2.6 + 0.46 * count
+    made = figure(size + 1.2, size)
+    axes = made.add_subplot()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(confusion > 0):
+        axes.text(
+            column,
+            row,
+            f"{confusion[row, column]}",
+            ha="center",
+            va="center",
+            fontsize=8.5 if count <= 10 else 6.5,
+            color="white" if share[row, column] > 0.55 else INK,
+        )
+    axes.set_xticks(range(count), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(range(count), [f"{name} ({total})" for name, total in zip(names, support, strict=True)], fontsize=8)
+    axes.set_xlabel("predicted", color=SOFT, fontsize=9)
+    axes.set_ylabel("label (pixels)", color=SOFT, fontsize=9)
+    right = int(np.trace(confusion))
+    accuracy = right / max(int(support.sum()), 1)
+    axes.set_title(f"{right} of {int(support.sum())} right ({100 * accuracy:.2f} %)", fontsize=10.5, loc="left")
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    bar = made.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+    bar.set_label("share of the label", fontsize=8.5, color=SOFT)
+    bar.ax.tick_params(labelsize=8)
+    return save(made, path)
