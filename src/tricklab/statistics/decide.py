@@ -56,7 +56,7 @@ def decide(
         trick = _estimated(trick, fit, row, float(adjusted[row]), None if rates is None else float(rates[row]), terms)
         trick = _interacting(trick, contrast, table, scores, terms.level)
         flags = (*trick.flags, *_disagreement(trick, terms.level), *_outsiders(contrast, table, fit))
-        arms = int(fit.in_pool.sum()) if fit.pooled[row] else 2
+        arms = 1.0 + float(fit.df[row]) / (len(table.blocks) - 1)
         unvaried = bool((scores[:, weights[row] != 0] == scores[0, weights[row] != 0]).all())
         results[contrast.name] = _worded(replace(trick, flags=flags), terms, len(contrasts), arms, unvaried)
     return results, fit
@@ -106,7 +106,7 @@ def _estimated(
     )
 
 
-def _worded(trick: TrickJudgement, terms: Terms, tests: int, arms: int, unvaried: bool) -> TrickJudgement:
+def _worded(trick: TrickJudgement, terms: Terms, tests: int, arms: float, unvaried: bool) -> TrickJudgement:
     """The verdict, what it would take to know more, and the sentence."""
     assert trick.effect is not None
     assert trick.p_holm is not None

@@ -34,7 +34,7 @@ def smallest_detectable(
     >>> [round(smallest_detectable(1.0, n), 2) for n in (3, 5, 10)]
     [3.26, 1.68, 1.0]
     """
-    assert blocks >= 2
+    assert df is not None or blocks >= 2
     assert tests >= 1
     df = blocks - 1.0 if df is None else df
     critical = float(quantile(level / tests, df))
@@ -45,10 +45,11 @@ def smallest_detectable(
     return float(shift) * sd / math.sqrt(blocks)
 
 
-def blocks_for(effect: float, sd: float, *, arms: int = 2, level: float = 0.05, tests: int = 1) -> int | None:
+def blocks_for(effect: float, sd: float, *, arms: float = 2, level: float = 0.05, tests: int = 1) -> int | None:
     """The fewest blocks that find a true `effect` > 0 with 80 % power; None when 100,000 would not do.
 
-    arms: cells whose error variance is pooled, (blocks − 1)(arms − 1) degrees of freedom; 2 is the plain paired t.
+    arms: cells whose error variance is pooled, (blocks − 1)(arms − 1) degrees of freedom; 2 is the plain paired t (and
+    in between lies Welch's).
 
     >>> blocks_for(1.0, 1.0)
     10

@@ -17,7 +17,8 @@ def verdict(
     level: float,
     delta: float | None,
 ) -> str:
-    """helps or hurts when the adjusted p is below the level of the look (the interval then excludes 0 too); else equivalent when the 90 % interval lies inside ±δ (two one-sided tests); else undecided.
+    """helps or hurts when the adjusted p is below the level of the look (the interval then excludes 0 too); else
+    equivalent when the 90 % interval lies inside ±δ (two one-sided tests); else undecided.
 
     Below five blocks the tier's own word stands: no claim.
     """
