@@ -1,0 +1,195 @@
+"""Bring a run folder from whatever state it is in to an end: train or resume, evaluate, record."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from tricklab import registry
+from tricklab.engine.classical import fit_classical, is_classical
+from tricklab.engine.finish import Origin, finish
+from tricklab.engine.fit import fit
+from tricklab.engine.interruption import Interrupted, Interruption
+from tricklab.engine.journal import NonFinite, Sink
+from tricklab.engine.judge import NotLive
+from tricklab.engine.prepared import Prepared, prepare, sibling
+from tricklab.engine.progress import Progress
+from tricklab.engine.trainer import quiet
+from tricklab.errors import UserError
+from tricklab.records import RunFolder, environment, facts_of, save_tree
+
+SETTLED = ("finished", "failed", "not_live")
+
+
+def execute(
+    folder: str | os.PathLike[str],
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    progress: bool = True,
+    observers: Sequence[Sink] = (),
+) -> dict[str, Any]:
+    """Run what a run folder declares; calling it again goes on where it stopped and repeats nothing finished.
+
+    Args:
+        folder: a folder made by ``RunFolder.create``.
+        threads: CPU threads; the recipe's, else torch's, if not given. A resumed run keeps those it began with.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``; the recipe's if not given.
+        progress: show a bar or text lines on standard error.
+        observers: called with every row of a training as it is written.
+
+    Returns:
+        ``{"state": …}`` with the result's keys when the state is ``finished``, else with those of the status:
+        ``reason`` and ``message``, and ``signal`` for a run that was stopped.
+
+    Raises:
+        UserError: bad input, a folder in use; the status is then ``refused`` unless the folder belongs to another.
+    """
+    run = RunFolder.open(folder)
+    with run.lock(), quiet(), Interruption() as interruption:
+        status = run.status()
+        if status["state"] in SETTLED:
+            return _outcome(run)
+        show = Progress(run.declared["arm"] or "run") if progress else None
+        run.set_status("running", pid=os.getpid())
+        phase = ["preparing"]
+        try:
+            _go(run, interruption, show, threads, device, observers, phase)
+        except Interrupted as stop:
+            _end(run, "interrupted", "stopped", f"stopped by {stop}", signal=stop.number)
+        except UserError as error:
+            _end(run, "refused", "user error", str(error))
+            raise
+        except NotLive as error:
+            _end(run, "not_live", "not live", str(error), trick=error.trick)
+        except NonFinite as error:
+            run.event("failure", reason="non-finite", message=str(error), term=error.term, step=error.step)
+            _end(run, "failed", "non-finite", str(error))
+        except (Exception, MemoryError) as error:
+            _mishap_or_failure(run, error, phase[0], interruption)
+        return _outcome(run)
+
+
+def _go(
+    run: RunFolder,
+    interruption: Interruption,
+    show: Progress | None,
+    threads: int | None,
+    device: str | None,
+    observers: Sequence[Sink],
+    phase: list[str],
+) -> None:
+    started = time.perf_counter()
+    tree = run.recipe
+    before = run.provenance().get("execution", {})
+    # the bits depend on the number of threads, so a resumed run keeps it
+    count = before.get("threads") or threads or tree["train"]["threads"] or torch.get_num_threads()
+    torch.set_num_threads(count)
+    other = sibling(run)
+    say = (lambda severity, text: show.say(f"{severity}: {text}")) if show else lambda severity, text: None
+    prepared = prepare(run, device or tree["train"]["device"], say)
+    if before and before["device"] != prepared.device.type:
+        raise UserError(
+            f"this run began on {before['device']} and would go on on {prepared.device.type}, with other bits",
+            where=str(run.path),
+            fix=f"resume with device={before['device']}",
+        )
+    found = environment(data_digest=prepared.task.digest())
+    run.add_provenance({"execution": {"threads": count, "device": prepared.device.type}, "environment": found})
+    _first_facts(prepared)
+    phase[0] = "training"
+    if is_classical(prepared):
+        result = fit_classical(prepared, started)
+        return run.set_status("finished", metric=result["metric"]["value"])
+    loggers = _loggers(prepared)
+    sinks = [*observers, *(logger.row for logger in loggers), *([show.row] if show else [])]
+    state = "failed"
+    try:
+        if other is None:
+            fit(prepared, interruption, show, sinks)
+            origin = Origin(run, run.metrics(), facts_of(run.events()))
+        else:
+            origin = Origin(other, other.metrics(), facts_of(other.events()))
+            _inherit(prepared, origin)
+        phase[0] = "evaluation"
+        result = finish(prepared, origin, started, sinks)
+        state = "finished"
+    finally:
+        for logger in loggers:
+            logger.end(state)
+    run.set_status("finished", metric=result["metric"]["value"])
+
+
+def _first_facts(prepared: Prepared) -> None:
+    for name, value in prepared.task.facts().items():
+        prepared.judge.fact(name, value)
+    prepared.judge.diagnose("before", prepared.judge.evidence([]))
+    save = prepared.run.checkpoint("fitted")
+    if not save.exists():
+        save_tree(save, prepared.task.fitted)
+
+
+def _inherit(prepared: Prepared, origin: Origin) -> None:
+    """Facts of the training that this run evaluates; its averaging's distance becomes the run's own."""
+    own = prepared.judge.facts()
+    for name, value in origin.facts.items():
+        if name not in own and not name.startswith("evaluate/"):
+            prepared.judge.fact(name, value)
+    distance = origin.facts.get(f"averaging/{prepared.averaging_key}/distance")
+    if distance is not None:
+        prepared.judge.fact("averaging/distance", distance)
+
+
+def _loggers(prepared: Prepared) -> list[Any]:
+    declared = prepared.run.declared
+    name = f"{declared['experiment']}/{declared['arm']}/{declared['block']}"
+    found = [registry.build("logger", config) for config in prepared.settings.log.loggers]
+    for logger in found:
+        logger.begin(prepared.recipe.tree, name, str(prepared.run.path))
+    return found
+
+
+def _mishap_or_failure(run: RunFolder, error: BaseException, phase: str, interruption: Interruption) -> None:
+    trace = traceback.format_exc()
+    mishap = "stopped" if interruption.number is not None else mishap_of(error)
+    message = f"{type(error).__name__}: {error}"
+    try:
+        run.event("failure", reason=mishap or "exception", message=message, phase=phase, traceback=trace)
+    except OSError:
+        if mishap is None:
+            raise
+    more = {"signal": interruption.number} if interruption.number is not None else {}
+    _end(run, "interrupted" if mishap else "failed", mishap or "exception", message, phase=phase, **more)
+
+
+def mishap_of(error: BaseException) -> str | None:
+    """The reason if an error is the machine's and not the run's: ``out of memory`` or ``disk full``; else None."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return "out of memory"
+    if isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error):
+        return "out of memory"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk full"
+    return None
+
+
+def _end(run: RunFolder, state: str, reason: str, message: str, **more: Any) -> None:
+    try:
+        run.set_status(state, reason=reason, message=message, **more)
+    except OSError as error:
+        # on a full disk the old status, "running" by a process that is gone, says the same
+        if mishap_of(error) is None:
+            raise
+
+
+def _outcome(run: RunFolder) -> dict[str, Any]:
+    status = run.status()
+    if status["state"] == "finished":
+        return {"state": "finished", **(run.result() or {})}
+    return status

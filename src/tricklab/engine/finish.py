@@ -1,0 +1,221 @@
+"""The evaluation that a run is judged by: saved weights, loaded into a fresh model, scored; then ``result.json``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tricklab.engine.evaluation import Scored, repeat_difference, score
+from tricklab.engine.fit import DONE, observed
+from tricklab.engine.journal import Sink, peak_memory_mb
+from tricklab.engine.prepared import Prepared
+from tricklab.errors import UserError
+from tricklab.metrics import metric_code, oscillation, samples_to_loss
+from tricklab.observe import listening
+from tricklab.records import RunFolder, load_tree
+from tricklab.records.environment import versions
+from tricklab.seeds import hash_integer
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run whose training is evaluated: this one, or a sibling."""
+
+    run: RunFolder
+    rows: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+    @property
+    def done(self) -> dict[str, Any]:
+        """How the training went: ``steps``, ``samples_seen``, ``train_s``, ``peak_memory_mb``."""
+        return self.facts[DONE]
+
+
+def load_weights(prepared: Prepared, path: Any) -> tuple[nn.Module, dict[str, Any]]:
+    """A fresh model with the weights of a file, on the run's device, and which keys were loaded.
+
+    Raises:
+        UserError: a key of the model is missing in the file, or the file holds others.
+    """
+    model: nn.Module = prepared.task.build_model()
+    found = strict_load(model, load_tree(path), str(path))
+    return model.float().to(prepared.device), found
+
+
+def strict_load(model: nn.Module, weights: Mapping[str, torch.Tensor], where: str) -> dict[str, Any]:
+    """Load weights, every key accounted for: ``missing``, ``unexpected``, number ``loaded``.
+
+    Raises:
+        UserError: keys or shapes do not fit; names the first of them.
+    """
+    own = model.state_dict()
+    missing, unexpected = sorted(set(own) - set(weights)), sorted(set(weights) - set(own))
+    if missing or unexpected:
+        raise UserError(
+            f"the weights do not fit the model: {len(missing)} keys missing (first: {missing[:1]}), "
+            f"{len(unexpected)} unexpected (first: {unexpected[:1]})",
+            where=where,
+            fix="evaluate with the recipe that stands beside the weights",
+        )
+    shapes = [name for name in own if own[name].shape != weights[name].shape]
+    if shapes:
+        raise UserError(
+            f"{shapes[0]} has shape {tuple(weights[shapes[0]].shape)}, the model needs {tuple(own[shapes[0]].shape)}",
+            where=where,
+        )
+    model.load_state_dict(weights, strict=True)
+    return {"missing": missing, "unexpected": unexpected, "loaded": len(own)}
+
+
+def finish(prepared: Prepared, origin: Origin, started: float, sinks: Sequence[Sink] = ()) -> dict[str, Any]:
+    """Evaluate, write scores, row and result; runs the last probes and rules.
+
+    Args:
+        origin: whose training it is.
+        started: ``time.perf_counter()`` when this execution began.
+        sinks: called with the row.
+
+    Raises:
+        NotLive: a trick did nothing.
+        UserError: weights do not fit, or dense inference is not exact.
+    """
+    chosen, judge = prepared.settings, prepared.judge
+    begin = time.perf_counter()
+    model, keys = load_weights(prepared, origin.run.checkpoint("weights"))
+    judge.fact("evaluate/loaded_keys", keys)
+    averaged = None
+    if prepared.averaging_key is not None:
+        averaged = load_tree(origin.run.checkpoint(f"average-{prepared.averaging_key}"))
+        strict_load(prepared.task.build_model(), averaged, "averaged weights")
+    judge.fact("evaluate/repeat_difference", repeat_difference(prepared.task, model, prepared.split))
+    with listening() as listener:
+        scored = score(prepared.task, model, prepared.split, prepared.postprocess, chosen.evaluate.method, averaged)
+    judge.fact("evaluate/training_modules", list(scored.training_modules))
+    for name, value in scored.chosen(chosen.evaluate.weights).facts.items():
+        judge.fact(name, value)
+    return conclude(prepared, origin, scored, observed(listener.drain()), begin, started, sinks)
+
+
+def conclude(
+    prepared: Prepared,
+    origin: Origin,
+    scored: Scored,
+    seen: dict[str, float],
+    begin: float,
+    started: float,
+    sinks: Sequence[Sink] = (),
+) -> dict[str, Any]:
+    """Write the row, the scores and the result of a scored run; run the last probes and rules."""
+    run, chosen, judge, task, split = prepared.run, prepared.settings, prepared.judge, prepared.task, prepared.split
+    if split == "test":
+        judge.event("test_touched", step=origin.done["steps"], by="evaluation")
+    counted = scored.chosen(chosen.evaluate.weights)
+    trivial = {f"{split}/{name}": value for name, value in task.trivial(split).items()}
+    row = {
+        "phase": split,
+        "step": origin.done["steps"],
+        "epoch": origin.done["epochs"],
+        "samples_seen": origin.done["samples_seen"],
+        "wall_s": round(origin.done["train_s"] + time.perf_counter() - begin, 4),
+        **scored.row(),
+        **{f"{split}/trivial_{name.split('/')[1]}": value for name, value in trivial.items()},
+        **seen,
+    }
+    # a run that was stopped between this row and the result has the row already
+    if not any(known["phase"] == split and known["step"] == row["step"] for known in run.metrics()):
+        row = run.append_metrics(row)
+        for sink in sinks:
+            sink(row)
+    confidence = None if counted.probabilities is None else counted.probabilities.max(axis=1)
+    arrays = {"index": counted.index, "target": counted.targets, "prediction": counted.predictions}
+    run.save_scores(**arrays, **({} if confidence is None else {"confidence": confidence.astype(np.float32)}))
+    result = _result(prepared, origin, scored, trivial, begin, started)
+    rows = [*origin.rows, row]
+    evidence = judge.evidence(rows, result)
+    judge.diagnose("evaluation", evidence)
+    for when in ("evaluate",) if origin.run is run else ("first_steps", "fit", "evaluate"):
+        judge.probe(when, evidence)
+    run.write_result(result)
+    return result
+
+
+def _result(
+    prepared: Prepared, origin: Origin, scored: Scored, trivial: dict[str, float], begin: float, started: float
+) -> dict[str, Any]:
+    chosen, task, split = prepared.settings, prepared.task, prepared.split
+    counted, facts, done = scored.chosen(chosen.evaluate.weights), origin.facts, origin.done
+    now = time.perf_counter()
+    train = [row for row in origin.rows if row["phase"] == "train"]
+    losses, samples = [row["loss"] for row in train], [row["samples_seen"] for row in train]
+    name = chosen.metric.monitor
+
+    def named(values: dict[str, float]) -> dict[str, float]:
+        return {f"{split}/{key}": value for key, value in values.items()}
+
+    return {
+        "metric": {
+            "name": name,
+            "value": counted.values[name.split("/", 1)[1]],
+            "mode": chosen.metric.mode,
+            "delta": chosen.metric.delta,
+        },
+        "values": named(counted.values),
+        "raw": named(scored.raw.values),
+        "averaged": None if scored.averaged is None else named(scored.averaged.values),
+        "trivial": trivial,
+        "confusion": counted.confusion.tolist(),
+        "classes": list(task.classes),
+        "label_ids": list(task.label_ids),
+        "order_hash": combined(facts.get("order_hash", {})),
+        "split_hash": facts.get("data/split", {}).get("digest"),
+        "steps": done["steps"],
+        "samples_seen": done["samples_seen"],
+        "loss_terms": sorted(key[5:] for key in (train[-1] if train else {}) if _is_term(key)),
+        "cost": {
+            "wall_s": round(now - started if origin.run is not prepared.run else done["train_s"] + now - begin, 3),
+            "train_s": done["train_s"],
+            "evaluate_s": round(now - begin, 3),
+            "device": prepared.device.type,
+            "threads": torch.get_num_threads(),
+            "peak_memory_mb": max(done["peak_memory_mb"], peak_memory_mb(prepared.device)),
+        },
+        "steadiness": {
+            "oscillation": oscillation(losses) if losses else None,
+            "samples_to_loss": samples_to_loss(samples, losses),
+        },
+        "fit_identity": fit_identity(prepared),
+        "fit_from": prepared.run.declared.get("fit_from"),
+        "data_digest": combined(task.digest()),
+        "metric_code": metric_code(),
+        "versions": versions(),
+    }
+
+
+def fit_identity(prepared: Prepared) -> str:
+    """Hash of what decides the trained weights: fit half, seed, block, data, threads, kind of device."""
+    parts = (
+        prepared.recipe.digest("fit"),
+        prepared.seeds.seed,
+        prepared.seeds.block,
+        combined(prepared.task.digest()),
+        torch.get_num_threads(),
+        prepared.device.type,
+    )
+    return f"{hash_integer(*parts):016x}"
+
+
+def combined(hashes: Mapping[Any, str]) -> str | None:
+    """One hash for several named ones, None for none."""
+    if not hashes:
+        return None
+    return f"{hash_integer(*(f'{key}={hashes[key]}' for key in sorted(hashes, key=str))):016x}"
+
+
+def _is_term(key: str) -> bool:
+    return key.startswith("loss/") and not key.endswith("_mean")

@@ -1,0 +1,202 @@
+"""One training from its first step, or from its checkpoint, to its last."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import nn
+
+from tricklab.engine.averagings import Averagings
+from tricklab.engine.clock import Every, RunClock, run_clock
+from tricklab.engine.evaluation import score
+from tricklab.engine.interruption import Interruption
+from tricklab.engine.journal import Journal, Sink, peak_memory_mb
+from tricklab.engine.module import Training, apply_memory_format
+from tricklab.engine.prepared import Prepared
+from tricklab.engine.progress import Progress
+from tricklab.engine.steps import Moments, Steps
+from tricklab.engine.trainer import build_trainer
+from tricklab.observe import listening
+from tricklab.optim.parameter_groups import describe_groups, unmatched_parameters
+from tricklab.optim.schedule_list import Schedules
+from tricklab.records import load_tree, save_tree
+
+DONE = "fit/finished"
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+
+def fit(prepared: Prepared, interruption: Interruption, progress: Progress | None, sinks: Sequence[Sink] = ()) -> None:
+    """Train, or go on training, and leave ``weights`` and one file per averaging among the checkpoints.
+
+    Does nothing when the training is already done. The fact ``fit/finished`` says how it went.
+
+    Raises:
+        NonFinite: a loss term is not finite.
+        NotLive: a trick did nothing.
+        Interrupted: a signal came; a checkpoint was saved first.
+    """
+    run, chosen, judge = prepared.run, prepared.settings, prepared.judge
+    if run.checkpoint("weights").exists() and DONE in judge.facts():
+        return
+    resume = run.checkpoint("resume")
+    loader = prepared.task.loader("train")
+    clock = run_clock(chosen.train.model_dump(), loader.batch_sampler.samples)
+    start = _start(prepared, clock, loader)
+    model = apply_memory_format(prepared.task.build_model().to(prepared.device), chosen.train.memory_format)
+    configs = [*([chosen.evaluate.averaging] if chosen.evaluate.averaging else []), *run.declared["observers"]]
+    averagings = Averagings(
+        configs, model, clock, lambda: prepared.task.loader("train"), _forward_on(prepared.task, prepared.device)
+    )
+    schedules = Schedules(chosen.schedule, clock)
+    with listening() as listener:
+        journal = Journal(run, clock, listener, prepared.device, sinks)
+        steps = Steps(
+            clock=clock,
+            seeds=prepared.seeds,
+            moments=moments(chosen.train),
+            journal=journal,
+            averagings=averagings,
+            schedules=schedules,
+            judge=judge,
+            own_averaging=prepared.averaging_key,
+            validate=_validator(prepared, journal, averagings, schedules),
+            checkpoint=resume,
+            interruption=interruption,
+            tick=progress.tick if progress else lambda step: None,
+        )
+        module = Training(
+            prepared.task,
+            model,
+            chosen.optimizer,
+            schedules,
+            clip_norm=chosen.train.clip_norm,
+            clip_value=chosen.train.clip_value,
+            wants_norm=steps.wants_norm,
+            compiled=chosen.train.compile,
+        )
+        if start == 0:
+            _first_facts(prepared, module, schedules)
+        trainer = build_trainer(
+            clock, [steps], device=prepared.device, precision=chosen.train.precision, folder=run.path
+        )
+        if progress:
+            progress.begin(clock, start)
+        try:
+            with interruption.deferred():
+                trainer.fit(module, loader, ckpt_path=resume if resume.exists() else None, weights_only=False)
+        finally:
+            if progress:
+                progress.end()
+        _leave(prepared, module, steps)
+
+
+def moments(train: Any) -> Moments:
+    """When a ``train`` section logs, validates and saves."""
+
+    def read(key: str) -> Every:
+        every = getattr(train, key)
+        return Every.read(None if every is None else every.model_dump(), f"train.{key}")
+
+    return Moments(log=read("log_every"), validate=read("validate_every"), checkpoint=read("checkpoint_every"))
+
+
+def _start(prepared: Prepared, clock: RunClock, loader: Any) -> int:
+    """Steps already done; the loader is put where they end, rows beyond are dropped."""
+    run = prepared.run
+    resume = run.checkpoint("resume")
+    step = int(load_tree(resume)["global_step"]) if resume.exists() else 0
+    run.drop_metrics_after(step if step else -1)
+    if step:
+        prepared.judge.event("resumed", step=step, epoch=clock.place_at(step)[0], batch=clock.place_at(step)[1])
+    epoch, batch = clock.place_at(step)
+    loader.batch_sampler.set_epoch(epoch)
+    loader.batch_sampler.start_at(batch)
+    return step
+
+
+def _first_facts(prepared: Prepared, module: Training, schedules: Schedules) -> None:
+    model, judge = module.model, prepared.judge
+    optimizer = module.configure_optimizers()
+    judge.fact("model/parameters", sum(p.numel() for p in model.parameters()))
+    judge.fact("model/modules", {name: type(part).__name__ for name, part in model.named_modules() if name})
+    judge.fact("model/parameter_names", [name for name, _ in model.named_parameters()])
+    judge.fact("model/dropout", {n: part.p for n, part in model.named_modules() if isinstance(part, _DROPOUTS)})
+    judge.fact("optimizer/class", type(optimizer).__name__)
+    judge.fact("optimizer/groups", describe_groups(optimizer.param_groups))
+    judge.fact("optimizer/unmatched", unmatched_parameters(model, optimizer.param_groups))
+    judge.fact("initial_weights_digest", weights_digest(model.state_dict()))
+    if not schedules.watches:
+        judge.fact("schedule/planned", schedules.planned())
+
+
+def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
+    """Hash of names, shapes and bits of weights, 32 hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _validator(
+    prepared: Prepared, journal: Journal, averagings: Averagings, schedules: Schedules
+) -> Callable[[LightningModule, int], None]:
+    chosen, task, judge, key = prepared.settings, prepared.task, prepared.judge, prepared.averaging_key
+    trivial = {f"{prepared.split}/trivial_{name}": value for name, value in task.trivial(prepared.split).items()}
+
+    def validate(module: LightningModule, step: int) -> None:
+        model: nn.Module = module.model  # type: ignore[assignment]
+        averaged = averagings.weights(key, model) if key is not None and averagings.watching[key].updates else None
+        with listening() as listener:
+            scored = score(task, model, prepared.split, prepared.postprocess, chosen.evaluate.method, averaged)
+        if prepared.split == "test":
+            judge.event("test_touched", step=step, by="validation")
+        if scored.training_modules:
+            judge.fact("evaluate/training_modules", list(scored.training_modules))
+        row = {**journal.place(prepared.split, step), **scored.row(), **trivial, **observed(listener.drain())}
+        journal.write(row)
+        schedules.observe(row)
+
+    return validate
+
+
+def _forward_on(task: Any, device: torch.device) -> Callable[[nn.Module, Any], object]:
+    def forward(model: nn.Module, batch: Any) -> object:
+        moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
+        return task.forward(model, moved)
+
+    return forward
+
+
+def observed(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Drained observations as keys of a row."""
+    row: dict[str, float] = {}
+    for name, values in sorted(found.items()):
+        row[f"observe/{name}"] = values["mean"]
+        row[f"observe/{name}/min"], row[f"observe/{name}/max"] = values["min"], values["max"]
+    return row
+
+
+def _leave(prepared: Prepared, module: Training, steps: Steps) -> None:
+    run, journal = prepared.run, steps.journal
+    steps.record_facts(module)
+    save_tree(run.checkpoint("weights"), dict(module.model.state_dict()))
+    for key in steps.averagings.watching:
+        save_tree(run.checkpoint(f"average-{key}"), steps.averagings.weights(key, module.model))
+    prepared.judge.fact(
+        DONE,
+        {
+            "steps": steps.step,
+            "epochs": round(steps.clock.epoch_at(steps.step), 6),
+            "samples_seen": steps.clock.samples_at(steps.step),
+            "train_s": round(journal.wall_s, 3),
+            "peak_memory_mb": peak_memory_mb(prepared.device),
+        },
+    )
+    run.checkpoint("resume").unlink(missing_ok=True)
+    evidence = prepared.judge.evidence(journal.rows)
+    prepared.judge.probe("fit", evidence)

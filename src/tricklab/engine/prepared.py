@@ -1,0 +1,101 @@
+"""A run folder brought to life: settings, seeds, data, device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tricklab import registry, tricks
+from tricklab.engine.averagings import averaging_key
+from tricklab.engine.judge import Judge
+from tricklab.engine.trainer import pick_device
+from tricklab.errors import UserError
+from tricklab.recipe import Recipe, load, resolve, settings
+from tricklab.recipe.schema import Settings
+from tricklab.records import RunFolder
+from tricklab.seeds import Seeds
+from tricklab.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that fitting and evaluating a run need."""
+
+    run: RunFolder
+    recipe: Recipe
+    settings: Settings
+    seeds: Seeds
+    task: Task
+    judge: Judge
+    device: torch.device
+
+    @property
+    def split(self) -> str:
+        """The split whose pixels give the declared metric: ``val`` or ``test``."""
+        return self.settings.metric.monitor.split("/")[0]
+
+    @property
+    def averaging_key(self) -> str | None:
+        """Key of the recipe's own averaging, or None."""
+        config = self.settings.evaluate.averaging
+        return None if config is None else averaging_key(config)
+
+    @property
+    def postprocess(self) -> list[dict[str, Any]]:
+        """The recipe's postprocessing."""
+        return list(self.settings.evaluate.postprocess)
+
+
+def prepare(run: RunFolder, device: str, say: Callable[[str, str], None] = lambda severity, text: None) -> Prepared:
+    """Read the recipe, which imports the user's modules, and prepare the data.
+
+    Raises:
+        UserError: the recipe, the data or the device cannot work.
+    """
+    recipe = resolve(load(run.recipe))
+    chosen = settings(recipe)
+    seeds = Seeds(chosen.seed, int(run.declared["block"]))
+    task = registry.load("task", chosen.task)(settings=chosen, seeds=seeds)
+    task.prepare()
+    calls = [tricks.TrickCall(call["name"], call["arguments"]) for call in run.declared["tricks"]]
+    judge = Judge(run, recipe.tree, calls, say)
+    prepared = Prepared(run, recipe, chosen, seeds, task, judge, pick_device(device))
+    _check(prepared)
+    return prepared
+
+
+def sibling(run: RunFolder) -> RunFolder | None:
+    """The run whose trained weights this one evaluates, or None if it trains itself.
+
+    Raises:
+        UserError: it is not there or not finished.
+    """
+    fit_from = run.declared.get("fit_from")
+    if not fit_from:
+        return None
+    place = Path(run.path).resolve().parents[1] / fit_from
+    other = RunFolder.open(place)
+    state = other.status()["state"]
+    if state != "finished":
+        raise UserError(f"the run that trains for this one is {state}", where=str(place), fix="run it first")
+    return other
+
+
+def _check(prepared: Prepared) -> None:
+    chosen = prepared.settings
+    name = chosen.metric.monitor.split("/", 1)[1]
+    if name not in ("oa", "aa", "kappa", "loss"):
+        raise UserError(
+            f"unknown metric {chosen.metric.monitor!r}", where="metric.monitor", fix="known: oa, aa, kappa, loss"
+        )
+    if not prepared.task.sizes()[prepared.split]:
+        other = "test" if prepared.split == "val" else "val"
+        raise UserError(
+            f"{chosen.metric.monitor} is declared, but the {prepared.split} set is empty",
+            where="metric.monitor",
+            fix=f"give data.split.{prepared.split} a share, or say metric.monitor={other}/{name}",
+        )

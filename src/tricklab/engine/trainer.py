@@ -1,0 +1,100 @@
+"""Lightning's Trainer as tricklab uses it: the loop, devices and precision; everything else is switched off."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from tricklab.engine.checkpoint import SafeCheckpointIO
+from tricklab.engine.clock import RunClock
+from tricklab.errors import UserError
+
+_EXPECTED = (
+    r".*does not have many workers.*",
+    r".*your dataloader is not resumable.*",
+    r".*Consider setting `persistent_workers.*",
+    r".*module\(s\) in eval mode at the start of training.*",
+    r".*Starting from v1\.9\.0, `tensorboardX`.*",
+    r".*is smaller than the logging interval.*",
+    r".*available but not used.*",
+    r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+)
+
+
+def pick_device(name: str) -> torch.device:
+    """The device behind ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+
+    Raises:
+        UserError: the name is unknown or the machine has no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(
+            f"unknown device {name!r}", where="train.device", fix="auto, cpu, cuda, cuda:1 or mps"
+        ) from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"device {name!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices",
+            where="train.device",
+            fix="use device=auto or cpu",
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("device 'mps' was asked for, but torch sees none", where="train.device", fix="use device=auto")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def build_trainer(
+    clock: RunClock, callbacks: Sequence[Callback], *, device: torch.device, precision: str, folder: Any
+) -> Trainer:
+    """A Trainer that runs to ``clock.total_steps`` on one device and writes nothing by itself."""
+    return Trainer(
+        accelerator={"cuda": "gpu"}.get(device.type, device.type),
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        precision=precision,  # type: ignore[arg-type]
+        max_epochs=-1,
+        max_steps=clock.total_steps,
+        accumulate_grad_batches=clock.accumulate,
+        callbacks=list(callbacks),
+        plugins=[SafeCheckpointIO()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+        default_root_dir=folder,
+    )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what Lightning says about things that are so on purpose; other warnings pass."""
+    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    # a cluster's environment variables must not turn one run into a distributed one
+    hidden = {name: os.environ.pop(name) for name in ("SLURM_NTASKS", "SLURM_JOB_NAME") if name in os.environ}
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            for pattern in _EXPECTED:
+                warnings.filterwarnings("ignore", message=pattern)
+            yield
+    finally:
+        os.environ.update(hidden)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

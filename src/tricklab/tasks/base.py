@@ -1,0 +1,96 @@
+"""What every task gives the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One pass over a split.
+
+    Attributes:
+        split: train, val or test.
+        index: which item each row is about, int64 (N,).
+        predictions: class numbers, int64 (N,).
+        probabilities: float32 (N, K); None for a model without them.
+        targets: class numbers, int64 (N,).
+        values: metric name to value, such as ``oa``, ``aa``, ``kappa``, ``loss``.
+        confusion: int64 (K, K), rows true classes, columns predictions.
+        loss: the recipe's loss over the split; None where the model has none.
+        facts: what the pass found out, by fact name.
+    """
+
+    split: str
+    index: np.ndarray
+    predictions: np.ndarray
+    probabilities: np.ndarray | None
+    targets: np.ndarray
+    values: dict[str, float]
+    confusion: np.ndarray
+    loss: float | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """The engine's view of a task: data, model, losses, evaluation. A task knows nothing of Lightning."""
+
+    classes: tuple[str, ...]
+    label_ids: tuple[int, ...]
+    fitted: dict[str, Any]
+
+    def prepare(self) -> None:
+        """Read the data, draw the split, fit the statistics."""
+
+    def facts(self) -> dict[str, Any]:
+        """Facts about the data for probes and rules."""
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """Number of items of each split."""
+        ...
+
+    def digest(self) -> dict[str, str]:
+        """What identifies the data of each split."""
+        ...
+
+    def build_model(self) -> Any:
+        """A fresh model; the same block gives the same initial weights."""
+        ...
+
+    def loader(self, split: str) -> Any:
+        """Batches of a split."""
+        ...
+
+    def forward(self, model: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """A batch through the model: named outputs."""
+        ...
+
+    def loss(
+        self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Weighted total and single terms by name."""
+        ...
+
+    def evaluate(
+        self, model: nn.Module, split: str, postprocess: Sequence[Mapping[str, Any]] = (), method: str = "windows"
+    ) -> Evaluation:
+        """Score a model, which must be in evaluation mode, on a split."""
+        ...
+
+    def fit_classical(self, model: Any, seed: int) -> None:
+        """Fit a model without gradients on the training items."""
+
+    def evaluate_classical(self, model: Any, split: str) -> Evaluation:
+        """Score a fitted model without gradients."""
+        ...
+
+    def trivial(self, split: str) -> dict[str, float]:
+        """What a predictor scores that looks at nothing."""
+        ...

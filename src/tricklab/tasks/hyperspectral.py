@@ -1,0 +1,239 @@
+"""Hyperspectral classification: a window around each labelled pixel, one class for its centre."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tricklab import registry
+from tricklab import seeds as streams
+from tricklab.data.fold import HyperspectralFold
+from tricklab.data.loaders import make_loader
+from tricklab.data.windows import gather_windows
+from tricklab.errors import UserError
+from tricklab.losses import Losses
+from tricklab.metrics import (
+    average_accuracy,
+    confusion_matrix,
+    kappa,
+    overall_accuracy,
+    trivial_scores,
+)
+from tricklab.models.insert import apply_inserts
+from tricklab.recipe.schema import Settings
+from tricklab.registry import component
+from tricklab.seeds import Seeds
+from tricklab.tasks.base import Evaluation
+from tricklab.tasks.scene_scores import scene_logits
+
+_CHUNK = 4096
+
+
+@component("task", name="hyperspectral", given=("settings", "seeds"))
+class HyperspectralTask:
+    """Classify the pixels of a hyperspectral scene from windows around them.
+
+    Args:
+        settings: the resolved recipe.
+        seeds: the block's streams.
+    """
+
+    fold: HyperspectralFold
+    losses: Losses
+
+    def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
+        self.settings, self.seeds = settings, seeds
+
+    def prepare(self) -> None:
+        """Read the scene, draw the split, fit the projection, build the losses.
+
+        Raises:
+            UserError: the data or the options cannot work.
+        """
+        self.fold = registry.build("data", {"type": self.settings.task, **self.settings.data}).prepare(self.seeds)
+        self.losses = Losses(self.settings.losses, self.class_counts("train"))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names."""
+        return self.fold.classes
+
+    @property
+    def label_ids(self) -> tuple[int, ...]:
+        """The label id in the file of each class."""
+        return self.fold.label_ids
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What was learned from data beside the weights."""
+        return self.fold.fitted
+
+    def sizes(self) -> dict[str, int]:
+        """Number of pixels of each split."""
+        return {split: len(found) for split, found in self.fold.targets.items()}
+
+    def digest(self) -> dict[str, str]:
+        """What identifies each split's values and labels."""
+        return self.fold.digest
+
+    def class_counts(self, split: str) -> list[int]:
+        """Pixels of each class in a split."""
+        return np.bincount(self.fold.targets[split].numpy(), minlength=len(self.classes)).tolist()
+
+    def facts(self) -> dict[str, Any]:
+        """Facts about the data, by their recorded names."""
+        return {
+            **self.fold.facts,
+            "data/epoch_class_counts": self._drawn_counts(),
+            "data/band_scales": self._band_scales(),
+            "loss/class_weights": {name: _plain(term) for name, term in self._terms()},
+            "loss/perfect": self._perfect_losses(),
+            "loss/expected_initial": self.expected_initial_loss(),
+        }
+
+    def build_model(self) -> Any:
+        """A fresh model with the recipe's inserted blocks; the same block gives the same initial weights."""
+        config = {key: value for key, value in self.settings.model.items() if key != "insert"}
+        inserts = self.settings.model.get("insert") or []
+        with self.seeds.initialising():
+            model = registry.build(
+                "model", config, bands=self.fold.bands, window=self.fold.window, classes=len(self.classes)
+            )
+            if isinstance(model, nn.Module):
+                apply_inserts(model, inserts, streams.aside)
+            elif inserts:
+                raise UserError(f"{config['type']} has no modules to insert a block into", where="model.insert")
+        return model
+
+    def expected_initial_loss(self) -> float:
+        """The loss of a model that gives every class the same score."""
+        return self.losses.expected_initial(len(self.classes))
+
+    def loader(self, split: str) -> Any:
+        """Batches of a split; those of ``train`` are drawn by the recipe's sampler and augmented."""
+        train = split == "train"
+        size = self.settings.train.batch_size if train else self.settings.evaluate.batch_size
+        workers = self.settings.train.workers if train else 0
+        return make_loader(self.fold, split, size, self.seeds, workers, train=train)
+
+    def forward(self, model: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """A batch through the model: named outputs."""
+        return model(batch["image"])
+
+    def loss(
+        self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Weighted total and its terms by name."""
+        return self.losses(outputs, batch)
+
+    def evaluate(
+        self, model: nn.Module, split: str, postprocess: Sequence[Mapping[str, Any]] = (), method: str = "windows"
+    ) -> Evaluation:
+        """Score a model, which must be in evaluation mode, on every pixel of a split.
+
+        Args:
+            split: train (without augmentation), val or test.
+            postprocess: components of kind postprocess.
+            method: ``windows`` one by one, or ``dense``: the scene in one pass, checked against windows before use.
+
+        Raises:
+            UserError: the split is empty, or dense inference does not give what windows give.
+        """
+        self.require(split)
+        facts: dict[str, Any] = {}
+        scored = scene_logits(self, model, split, postprocess, method, facts)
+        targets = self.fold.targets[split]
+        total, _ = self.losses({"main": scored.logits}, {"target": targets})
+        return self.score(split, scored.probabilities, scored.logits.argmax(dim=1).numpy(), float(total), facts)
+
+    def fit_classical(self, model: Any, seed: int) -> None:
+        """Fit a model without gradients on the training windows, unaugmented.
+
+        Raises:
+            UserError: the model cannot be fitted on them.
+        """
+        model.fit(self._windows(model, "train", slice(None)), self.fold.targets["train"].numpy(), seed)
+
+    def evaluate_classical(self, model: Any, split: str) -> Evaluation:
+        """Score a fitted model without gradients; it has neither probabilities nor a loss."""
+        self.require(split)
+        count = len(self.fold.targets[split])
+        chunks = (slice(start, start + _CHUNK) for start in range(0, count, _CHUNK))
+        scores = np.concatenate([model.predict_scores(self._windows(model, split, chunk)) for chunk in chunks])
+        return self.score(split, None, scores.argmax(axis=1), None, {})
+
+    def score(
+        self,
+        split: str,
+        probabilities: np.ndarray | None,
+        predictions: np.ndarray,
+        loss: float | None,
+        facts: dict[str, Any],
+    ) -> Evaluation:
+        """Metrics of predictions for every pixel of a split, in the fold's order."""
+        targets = self.fold.targets[split].numpy()
+        confusion = confusion_matrix(targets, predictions, len(self.classes))
+        values = {
+            "oa": overall_accuracy(confusion),
+            "aa": average_accuracy(confusion),
+            "kappa": kappa(confusion),
+        }
+        if loss is not None:
+            values["loss"] = loss
+        index = np.arange(len(targets))
+        return Evaluation(split, index, predictions, probabilities, targets, values, confusion, loss, facts)
+
+    def trivial(self, split: str) -> dict[str, float]:
+        """What always answering the training set's commonest class scores on a split."""
+        commonest = int(np.argmax(self.class_counts("train")))
+        found = trivial_scores(np.array(self.class_counts(split)), commonest)
+        return {name: found[name] for name in ("oa", "aa", "kappa")}
+
+    def _windows(self, model: Any, split: str, chosen: slice) -> np.ndarray:
+        """Windows (N, bands, S, S) of some pixels of a split; S is 1 for a model that reads the centre only."""
+        cube, centres = self.fold.cube_for(split), self.fold.centres[split][chosen]
+        if model.centre_only:
+            half = self.fold.window // 2
+            rows, columns = centres.T + half
+            return cube[:, rows, columns].T.numpy()[:, :, None, None]
+        return gather_windows(cube, centres, self.fold.window).numpy()
+
+    def require(self, split: str) -> None:
+        """Refuse a split without pixels."""
+        if not len(self.fold.targets[split]):
+            raise UserError(
+                f"the {split} set is empty",
+                where="data.split",
+                fix=f"give {split} a share, or let metric.monitor name the other set",
+            )
+
+    def _terms(self) -> list[tuple[str, Any]]:
+        return list(zip(self.losses.names, self.losses.terms, strict=True))
+
+    def _first_order(self) -> np.ndarray:
+        """Pixels that the sampler draws in the first epoch, in order."""
+        return self.fold.sampler.order(self.fold.targets["train"].numpy(), 0, self.seeds)[0]
+
+    def _drawn_counts(self) -> list[int]:
+        drawn = self.fold.targets["train"].numpy()[self._first_order()]
+        return np.bincount(drawn, minlength=len(self.classes)).tolist()
+
+    def _band_scales(self) -> list[float]:
+        rows, columns = self.fold.centres["train"].numpy().T
+        return self.fold.planes[:, rows, columns].std(axis=1, dtype=np.float64).tolist()
+
+    def _perfect_losses(self) -> dict[str, float]:
+        """Each term on the first batch's targets with logits that are 10 at the target and 0 elsewhere."""
+        first = torch.from_numpy(self._first_order()[: self.settings.train.batch_size])
+        target = self.fold.targets["train"][first]
+        logits = 10.0 * nn.functional.one_hot(target, len(self.classes)).float()
+        return {name: float(term(logits, {"target": target})) for name, term in self._terms()}
+
+
+def _plain(term: Any) -> list[float] | None:
+    weight = getattr(term, "class_weight", None)
+    return None if weight is None else weight.tolist()
