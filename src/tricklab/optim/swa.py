@@ -44,11 +44,11 @@ class Swa(Averaging):
 
     def collected(self, steps: int) -> int:
         """How many weights are collected in the first ``steps`` steps."""
-        return sum(1 for step in range(self.period, steps + 1, self.period) if step >= self.first)
+        return sum(1 for step in range(self.period, steps + 1, self.period) if step > self.first)
 
     def update(self, model: nn.Module) -> None:
         self.steps += 1
-        if self.steps % self.period or self.steps < self.first:
+        if self.steps % self.period or self.steps <= self.first:
             return
         means, now = self._pairs(model)
         torch._foreach_lerp_(means, now, 1 / (self.updates + 1))

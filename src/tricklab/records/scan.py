@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +13,19 @@ from typing import Any
 from tricklab.errors import UserError
 from tricklab.records.json_text import loads
 
+# the metric stands first in result.json and holds no mapping: it can be read without parsing the confusion matrix
+_METRIC = re.compile(rb'\{"metric": (\{[^{}]*\})')
+
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run as its folder tells it.
+    """One run as its folder told it when it was scanned.
 
     Attributes:
         path: the run folder.
         experiment, arm, block: from the path ``<experiment>/<arm>/<block>``; block is -1 where the name is no number.
         status: ``status.json``.
-        result: ``result.json``, or None while there is none.
+        result_text: content of ``result.json``, or None while there is none; parsed on first use of ``result``.
     """
 
     path: Path
@@ -28,7 +33,16 @@ class RunSummary:
     arm: str
     block: int
     status: dict[str, Any]
-    result: dict[str, Any] | None
+    result_text: bytes | None
+
+    @functools.cached_property
+    def result(self) -> dict[str, Any] | None:
+        """``result.json``, or None while there is none.
+
+        Raises:
+            UserError: it is not JSON; names it.
+        """
+        return None if self.result_text is None else _parsed(self.result_text, f"{self.path}/result.json")
 
     @property
     def state(self) -> str:
@@ -38,6 +52,11 @@ class RunSummary:
     @property
     def value(self) -> float | None:
         """The declared metric, or None while there is no result."""
+        if self.result_text is None:
+            return None
+        found = _METRIC.match(self.result_text)
+        if found:
+            return _parsed(found[1], f"{self.path}/result.json")["value"]
         return None if self.result is None else self.result["metric"]["value"]
 
 
@@ -52,8 +71,8 @@ def scan(root: str | os.PathLike[str]) -> list[RunSummary]:
     start = os.path.abspath(os.fspath(root))
     if not os.path.isdir(start):
         raise UserError("no such folder", where=os.fspath(root))
-    found = [_summary(folder, status) for folder, status in _runs(start)]
-    return sorted(found, key=lambda run: (run.experiment, run.arm, run.block, str(run.path)))
+    found = [_summary(folder, status) for folder, status in sorted(_runs(start))]
+    return sorted(found, key=lambda run: (run.experiment, run.arm, run.block))
 
 
 def _runs(folder: str) -> Iterator[tuple[str, bytes]]:
@@ -68,16 +87,14 @@ def _runs(folder: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _summary(folder: str, status: bytes) -> RunSummary:
-    above, block = os.path.split(folder)
-    above, arm = os.path.split(above)
-    content = _content(f"{folder}/result.json")
+    experiment, arm, block = ["", "", *folder.rsplit("/", 3)[1:]][-3:]
     return RunSummary(
         path=Path(folder),
-        experiment=os.path.basename(above),
+        experiment=experiment,
         arm=arm,
         block=int(block) if block.isdecimal() else -1,
         status=_parsed(status, f"{folder}/status.json"),
-        result=None if content is None else _parsed(content, f"{folder}/result.json"),
+        result_text=_content(f"{folder}/result.json"),
     )
 
 
@@ -95,11 +112,12 @@ def _content(path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        parts = []
+        content = os.read(handle, 1 << 16)
+        if len(content) < 1 << 16:
+            return content
+        parts = [content]
         while part := os.read(handle, 1 << 20):
             parts.append(part)
-            if len(part) < 1 << 20:
-                break
         return b"".join(parts)
     finally:
         os.close(handle)
