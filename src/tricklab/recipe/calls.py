@@ -9,7 +9,7 @@ from typing import Any
 
 from tricklab.errors import UserError
 from tricklab.recipe.located import Located, Origin, plain
-from tricklab.recipe.yaml_nodes import read
+from tricklab.recipe.scalars import core_scalar
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SPELLING = "write +name, +name(key=value, key=value) or +name:key=value,key=value"
@@ -60,6 +60,8 @@ def parse(text: str, origin: Origin | None = None) -> TrickCall:
     >>> parse("+ema:decay=0.99,warmup=false").text
     '+ema(decay=0.99, warmup=false)'
     """
+    from tricklab.recipe.yaml_nodes import read
+
     origin = origin or Origin("command line")
     where = f"{origin}, {text}"
     body = text.strip().removeprefix("+").strip()
@@ -148,4 +150,4 @@ def _spell(value: Any) -> str:
 
 
 def _looks_typed(text: str) -> bool:
-    return not isinstance(read(text, "text").value, str)
+    return not isinstance(core_scalar(text), str)

@@ -11,7 +11,6 @@ from tricklab.recipe.calls import TrickCall
 from tricklab.recipe.digest import digest
 from tricklab.recipe.located import Located, Origin, drop, find, locate, origin_at, plain, put
 from tricklab.recipe.paths import join, split
-from tricklab.recipe.yaml_writer import write
 
 _RAISE = object()
 _IN_PYTHON = Origin("in Python")
@@ -101,6 +100,8 @@ class Recipe:
 
     def to_yaml(self) -> str:
         """YAML 1.2 text that loads to the same recipe; calls not applied stand under ``tricks``."""
+        from tricklab.recipe.yaml_writer import write
+
         return write({**self.tree, "tricks": [call.text for call in self.calls]})
 
     def digest(self, half: Literal["fit", "evaluate", "all"] = "all") -> str:

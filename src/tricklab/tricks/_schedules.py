@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tricklab.tricks._base import Proof, Recipe
 
 if TYPE_CHECKING:
@@ -39,6 +37,6 @@ def falls_below(evidence: Evidence, kind: str, share: float) -> Proof:
             False, f"{len(rates)} learning rates are logged; a {kind} in the schedule and two rates are needed"
         )
     highest = float(rates.max())
-    lowest = float(rates[int(np.argmax(rates)) :].min())
+    lowest = float(rates[int(rates.argmax()) :].min())
     text = f"the learning rate fell from {highest:.3g} to {lowest:.3g}"
     return Proof(lowest <= share * highest, text, {"highest": highest, "lowest": lowest, "asked_share": share})

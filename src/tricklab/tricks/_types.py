@@ -1,13 +1,14 @@
-"""Ranges of arguments, named so that ``tricklab tricks`` can show them."""
+"""Ranges of arguments; the names are what ``tricklab tricks`` shows as their types."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
-Share = Annotated[float, Ge(0), Lt(1)]
-"""At least 0 and below 1."""
+Amount = Annotated[float, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 Count = Annotated[int, Gt(0)]
-Amount = Annotated[float, Ge(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+OpenShare = Annotated[float, Gt(0), Lt(1)]
+Chance = Annotated[float, Gt(0), Le(1)]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from tricklab.tricks._averaging import average_moves, average_scored
 from tricklab.tricks._base import Proof, Recipe, trick
-from tricklab.tricks._types import Share
+from tricklab.tricks._types import OpenShare
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
 @trick("ema", stage="evaluate", source="Polyak & Juditsky 1992; timm ModelEmaV3 (warm-up)")
-def ema(recipe: Recipe, decay: Share = 0.999, warmup: bool = True) -> Recipe:
+def ema(recipe: Recipe, decay: OpenShare = 0.999, warmup: bool = True) -> Recipe:
     """Average the weights exponentially while training; evaluate the average.
 
     The average forgets with a time constant of 1 / (1 - decay) steps: without warm-up it still holds decay^steps of the

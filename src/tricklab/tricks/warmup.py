@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-from annotated_types import Gt, Lt
+from typing import TYPE_CHECKING
 
 from tricklab.errors import UserError
 from tricklab.tricks._base import Proof, Recipe, trick
 from tricklab.tricks._schedules import WARMUP, scheduled
-from tricklab.tricks._types import Count, Positive
+from tricklab.tricks._types import Count, OpenShare, Positive
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
@@ -22,7 +20,7 @@ def warmup(
     recipe: Recipe,
     epochs: Positive | None = None,
     iterations: Count | None = None,
-    start_factor: Annotated[float, Gt(0), Lt(1)] = 0.001,
+    start_factor: OpenShare = 0.001,
 ) -> Recipe:
     """Raise the learning rate in a straight line from almost nothing over the first epochs.
 
