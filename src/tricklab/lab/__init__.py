@@ -1,4 +1,4 @@
-"""The laboratory: designs, the runner, the ledger and the report. ``ablate`` judges recipes, functions and command lines."""
+"""The laboratory: declares, runs and judges ablations of recipes, functions and command lines."""
 
 from tricklab.lab.ablation import ablate as ablate
 from tricklab.lab.ablation import resume as resume

@@ -48,10 +48,10 @@ def ablate(
 
     Args:
         subject: a recipe (file, name of a shipped one, or mapping), a ``Command``, or any callable
-            ``fn(seed=…, block=…, **levels)`` that returns a number or a dict of numbers; ``seed`` is the same for all arms
-            of a block, and ``block`` counts from 0.
-        factors: arms as texts (``"+se"``, ``"optimizer.lr=1e-3|2e-4"``, ``"without se"``), or keywords with a level or a
-            list of levels (a function's own defaults are the baseline).
+            ``fn(seed=…, block=…, **levels)`` that returns a number or a dict of numbers; ``seed`` is the same for all
+            arms of a block, and ``block`` counts from 0.
+        factors: arms as texts (``"+se"``, ``"optimizer.lr=1e-3|2e-4"``, ``"without se"``), or keywords with a level or
+            a list of levels (a function's own defaults are the baseline).
         blocks: blocks of the first look (5); a second look at twice as many stays open unless ``final``. Asking for the
             second look's blocks later extends the same experiment.
         design: ``add-one``, ``leave-one-out``, ``both`` (default for two to six arms) or ``full``.
@@ -96,8 +96,8 @@ def resume(
         budget, progress, report: as for ``ablate``.
 
     Raises:
-        UserError: no experiment; a number of blocks that was not declared; another version of a library than the finished
-            runs used; a function that lived only in the memory of a process that has ended.
+        UserError: no experiment; a number of blocks that was not declared; another version of a library than the
+            finished runs used; a function that lived only in the memory of a process that has ended.
     """
     experiment, plan, reached = reopened(path, blocks)
     outcome = conduct(experiment, plan, reached, budget_s=budget_seconds(budget), progress=progress)
@@ -111,7 +111,9 @@ def reopened(path: str | os.PathLike[str], blocks: int | None = None) -> tuple[E
     reached = max((look["blocks"] for look in experiment.looks()), default=plan.looks[0])
     if blocks is not None and blocks not in plan.looks:
         raise UserError(
-            f"a look at {blocks} blocks was not declared", where=str(path), fix=f"declared: {', '.join(map(str, plan.looks))}"
+            f"a look at {blocks} blocks was not declared",
+            where=str(path),
+            fix=f"declared: {', '.join(map(str, plan.looks))}",
         )
     if plan.kind == "function" and plan.subject.startswith("memory:") and plan.subject not in IN_MEMORY:
         raise UserError(
@@ -135,21 +137,30 @@ def conduct(
         outcome = Outcome()
         if ledger.unsettled():
             in_memory = plan.subject in IN_MEMORY
-            with Pool(_preload(plan), threads=plan.threads, in_memory=in_memory) as pool, display(plan, wanted=progress) as shown:
+            with (
+                Pool(_preload(plan), threads=plan.threads, in_memory=in_memory) as pool,
+                display(plan, wanted=progress) as shown,
+            ):
                 outcome = run(plan, experiment, blocks, pool, shown, budget_s)
         judged = Ledger.read(experiment.path).judge()
         verdicts = {trick.name: trick.verdict for trick in judged.tricks}
         experiment.append_look(
-            {**look, "event": "judged", "time": round(time.time()), "complete_blocks": judged.blocks, "verdicts": verdicts}
+            {
+                **look,
+                "event": "judged",
+                "time": round(time.time()),
+                "complete_blocks": judged.blocks,
+                "verdicts": verdicts,
+            }
         )
     return outcome
 
 
-def write_report(path: str | os.PathLike[str]) -> Path | None:
+def write_report(path: str | os.PathLike[str]) -> Path:
     """Write the experiment's report and return its HTML file."""
     from tricklab.lab import report
 
-    return Path(report.write(path))
+    return report.write(path)["html"]
 
 
 def budget_seconds(budget: float | str | None) -> float | None:
@@ -172,7 +183,9 @@ def _check_versions(experiment: Experiment) -> None:
     for found in scan(experiment.path):
         known = (found.result or {}).get("versions")
         if known:
-            other = [f"{name} {known[name]} there, {here.get(name)} here" for name in known if known[name] != here.get(name)]
+            other = [
+                f"{name} {known[name]} there, {here.get(name)} here" for name in known if known[name] != here.get(name)
+            ]
             if other:
                 raise UserError(
                     f"the finished runs were made with other versions: {', '.join(other)}",
@@ -190,7 +203,9 @@ def _preload(plan: Plan) -> list[str]:
         return ["tricklab.lab.jobs.function", *(["torch"] if "torch" in sys.modules else [])]
     from tricklab import registry
 
-    wanted = {("task", cell.recipe["task"]) for cell in plan.cells} | {("data", cell.recipe["task"]) for cell in plan.cells}
+    wanted = {("task", cell.recipe["task"]) for cell in plan.cells} | {
+        ("data", cell.recipe["task"]) for cell in plan.cells
+    }
     wanted |= {("model", cell.recipe["model"]["type"]) for cell in plan.cells}
     modules = sorted({entry.module for kind, name in wanted for entry in registry.entries(kind) if entry.name == name})
     return ["torch", "lightning", "tricklab.engine", *modules]

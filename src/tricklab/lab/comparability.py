@@ -13,9 +13,7 @@ _LENGTH = (
 )  # fmt: skip
 
 
-def compare(
-    on: Mapping[str, Any], off: Mapping[str, Any], writes: Sequence[str]
-) -> tuple[list[str], list[str]]:
+def compare(on: Mapping[str, Any], off: Mapping[str, Any], writes: Sequence[str]) -> tuple[list[str], list[str]]:
     """Reasons to refuse the comparison of two results of one block, and what must be said beside it.
 
     Args:
@@ -36,16 +34,15 @@ def compare(
     if changed:
         refusals.append(f"other versions ({', '.join(changed)})")
 
-    here, there = on.get("data_digest") or {}, off.get("data_digest") or {}
-    splits = [split for split in dict.fromkeys([*here, *there]) if here.get(split) != there.get(split)]
-    if splits and _touches(writes, ("data",)):
-        labels.append(f"the arm changes the data: other {' and '.join(splits)} samples")
-    elif splits:
-        refusals.append(f"other data ({' and '.join(splits)})")
+    if on.get("data_digest") != off.get("data_digest"):
+        if _touches(writes, ("data",)):
+            labels.append("the arm changes the data: it is trained or evaluated on other samples")
+        else:
+            refusals.append("other data")
 
-    samples = on.get("samples_seen"), off.get("samples_seen")
-    if None not in samples and abs(samples[0] - samples[1]) > SAMPLES_TOLERANCE * max(samples):
-        text = f"{samples[0]:,} samples drawn against {samples[1]:,}"
+    drawn, against = on.get("samples_seen"), off.get("samples_seen")
+    if drawn is not None and against is not None and abs(drawn - against) > SAMPLES_TOLERANCE * max(drawn, against):
+        text = f"{drawn:,} samples drawn against {against:,}"
         (labels if _touches(writes, _LENGTH) else refusals).append(text)
     if on.get("order_hash") != off.get("order_hash"):
         labels.append("the samples came in another order")

@@ -18,7 +18,7 @@ from tricklab.lab.jobs import command as command_job
 from tricklab.lab.jobs import function as function_job
 from tricklab.lab.machine import cores, device_kind, visible_devices
 from tricklab.lab.plan import CellPlan, Plan, differences
-from tricklab.lab.recipe_cells import Subject, recipe_cells
+from tricklab.lab.recipe_cells import Subject, changed_paths, recipe_cells
 from tricklab.records import Experiment, plan_hash
 
 DIRECTIONS = ("max", "min")
@@ -26,7 +26,7 @@ DIRECTIONS = ("max", "min")
 
 @dataclass(frozen=True)
 class Command:
-    """A command line that trains and prints its score: ``{args}`` is where an arm's words go, ``{seed}`` a block's seed.
+    """A command line that trains and prints its score; ``{args}`` is where an arm's words go, ``{seed}`` the seed.
 
     Args:
         text: the command, cut into words as a shell would, but run without one.
@@ -255,9 +255,7 @@ def _plan(
     )
 
 
-def _simple_cells(
-    design: str, arms: Sequence[Arm], describe: Callable[[list[Arm]], dict[str, Any]]
-) -> list[CellPlan]:
+def _simple_cells(design: str, arms: Sequence[Arm], describe: Callable[[list[Arm]], dict[str, Any]]) -> list[CellPlan]:
     cells = cells_of(design, arms)
     by_name = {arm.name: arm for arm in arms}
     planned = []
@@ -265,7 +263,8 @@ def _simple_cells(
         recipe = describe([by_name[name] for name in cell])
         text = json.dumps(recipe, sort_keys=True)
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        planned.append(CellPlan(cell, folder, recipe, digest={"fit": digest, "evaluate": digest}))
+        writes = changed_paths(describe([]), recipe)
+        planned.append(CellPlan(cell, folder, recipe, digest={"fit": digest, "evaluate": digest}, writes=writes))
     return planned
 
 
@@ -286,7 +285,9 @@ def _texts(factors: Sequence[str] | Mapping[str, Any]) -> list[str]:
         texts = []
         for key, given in factors.items():
             levels = given if isinstance(given, list | tuple) else [given]
-            texts.append(f"{key}=" + "|".join(level if isinstance(level, str) else json.dumps(level) for level in levels))
+            texts.append(
+                f"{key}=" + "|".join(level if isinstance(level, str) else json.dumps(level) for level in levels)
+            )
         return texts
     if isinstance(factors, str):
         raise UserError("the arms are a list", where="factors", fix=f"write [{factors!r}]")

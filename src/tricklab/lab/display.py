@@ -43,8 +43,8 @@ class Lines(Silent):
         self.slots = 1
 
     def ended(self, task: Task, status: dict[str, Any], queue: Queue) -> None:
-        settled = len(queue.states)
-        self.say(f"[{settled:>{len(str(queue.total))}}/{queue.total}] {describe(task, status, self.plan)}; eta {eta(queue, self.slots)}")
+        count = f"{len(queue.states):>{len(str(queue.total))}}/{queue.total}"
+        self.say(f"[{count}] {describe(task, status, self.plan)}; eta {eta(queue, self.slots)}")
 
     def tick(self, queue: Queue, slots: int) -> None:
         self.slots = slots

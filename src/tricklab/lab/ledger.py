@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
 
 from tricklab.lab.comparability import compare
 from tricklab.lab.designs import factors_of
@@ -70,13 +69,13 @@ class Ledger:
 
     def not_live(self) -> dict[str, str]:
         """Arms whose trick did nothing, with what its probe found."""
-        found = {}
+        found: dict[str, str] = {}
         for cell, run in self._ended("not_live"):
             trick = run.status.get("trick")
             for arm in self.plan.arms:
                 names = {change.text.lstrip("+").split("(")[0].split(":")[0].strip() for change in arm.changes}
                 if arm.name in cell.arms and (trick in names or len(cell.arms) == 1):
-                    found.setdefault(arm.name, str(run.status.get("reason") or run.status.get("message") or ""))
+                    found.setdefault(arm.name, str(run.status.get("message") or ""))
         return found
 
     def stopped(self) -> dict[str, str]:
@@ -87,7 +86,7 @@ class Ledger:
             asked = next((run for run in runs if run.state == "refused"), None)
             broken = [run for run in runs if run.state == "failed" and run.status.get("reason") != "non-finite"]
             if asked is not None:
-                found[cell.name] = str(asked.status.get("reason", ""))
+                found[cell.name] = str(asked.status.get("message") or "")
             elif runs and len(broken) == self.blocks:
                 found[cell.name] = f"an exception in every block: {broken[0].status.get('message', '')}"
         return found
@@ -111,7 +110,8 @@ class Ledger:
                         beside += said
             if against and contrast.name not in refused:
                 refused[contrast.name] = "; ".join(
-                    f"{reason} in block {', '.join(map(str, sorted(set(blocks))))}" for reason, blocks in against.items()
+                    f"{reason} in block {', '.join(map(str, sorted(set(blocks))))}"
+                    for reason, blocks in against.items()
                 )
             if beside:
                 labels[contrast.name] = list(dict.fromkeys(beside))
@@ -165,7 +165,9 @@ class Ledger:
         return sizes["train"] / evaluated if evaluated and sizes.get("train") else None
 
     def _ended(self, state: str) -> list[tuple[CellPlan, RunSummary]]:
-        return [(cell, run) for cell in self.plan.cells for run in self.of(cell) if run is not None and run.state == state]
+        return [
+            (cell, run) for cell in self.plan.cells for run in self.of(cell) if run is not None and run.state == state
+        ]
 
 
 def surviving(
@@ -186,8 +188,12 @@ def surviving(
             for on, off in pairs:
                 weights[on] = weights.get(on, 0.0) + 1.0 / len(pairs)
                 weights[off] = weights.get(off, 0.0) - 1.0 / len(pairs)
-            kept.append(replace(contrast, kind="add-one", weights=weights, interaction_weights=None, pairs=tuple(pairs)))
+            kept.append(
+                replace(contrast, kind="add-one", weights=weights, interaction_weights=None, pairs=tuple(pairs))
+            )
         else:
             kept.append(contrast)
-            lost[contrast.name] = f"nothing to compare: no valid outcome in {' and '.join(sorted(dead & {*contrast.cells}))}"
+            lost[contrast.name] = (
+                f"nothing to compare: no valid outcome in {' and '.join(sorted(dead & {*contrast.cells}))}"
+            )
     return kept, lost

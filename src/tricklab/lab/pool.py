@@ -61,7 +61,9 @@ class Pool:
         self._reports = os.dup(self._process.stdout.fileno())
         self._process.stdin.close()
         self._process.stdout.close()
-        self._send({"path": [entry or os.getcwd() for entry in sys.path], "preload": list(preload), "parent": os.getpid()})
+        self._send(
+            {"path": [entry or os.getcwd() for entry in sys.path], "preload": list(preload), "parent": os.getpid()}
+        )
 
     def _fork(self) -> None:
         server_reads, self._requests = os.pipe()

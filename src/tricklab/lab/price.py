@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
 from tricklab.errors import UserError
 from tricklab.lab.designs import factors_of
@@ -54,6 +56,10 @@ class Price:
         text.append(self._power())
         return text
 
+    def to_dict(self) -> dict[str, Any]:
+        """The price as plain data."""
+        return dataclasses.asdict(self)
+
     def _power(self) -> str:
         if self.smallest is None:
             return "one block is a smoke test: no effect can be detected"
@@ -75,12 +81,13 @@ def price(plan: Plan, experiment_path: Path, blocks: int) -> Price:
     seconds = {cell.folder: [run.result["cost"]["wall_s"] for run in runs if run.result] for cell, runs in known}
     trained = [value for cell in plan.trainings for value in seconds[cell.folder]]
     settled = {(run.arm, run.block) for run in _own(experiment_path) if run.state in ("finished", "failed", "not_live")}
-    left = [
-        (cell, block) for cell in plan.cells for block in range(blocks) if (cell.folder, block) not in settled
-    ]
+    left = [(cell, block) for cell in plan.cells for block in range(blocks) if (cell.folder, block) not in settled]
     device_hours = None
     if trained:
-        each = {cell.folder: fmean(seconds[cell.folder] or (trained if cell.fit_from is None else [0.0])) for cell in plan.cells}
+        each = {
+            cell.folder: fmean(seconds[cell.folder] or (trained if cell.fit_from is None else [0.0]))
+            for cell in plan.cells
+        }
         device_hours = sum(each[cell.folder] for cell, _ in left) / _sharing(plan) / HOUR_S
     sigma = _sigma(plan, known)
     smallest, needed = _power(plan, blocks, sigma)

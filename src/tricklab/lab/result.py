@@ -166,4 +166,4 @@ def _environment(ledger: Ledger) -> dict[str, Any] | None:
     finished = next((run for run in ledger.runs.values() if run.result), None)
     if finished is None:
         return None
-    return {key: value for key, value in RunFolder.open(finished.path).provenance().items() if key != "declared"}
+    return RunFolder.open(finished.path).provenance().get("environment")

@@ -59,8 +59,8 @@ class _Runner:
     def __init__(self, plan: Plan, queue: Queue, pool: Pool, progress: Progress, budget_s: float | None) -> None:
         self.plan, self.queue, self.pool, self.progress = plan, queue, pool, progress
         self.deadline = None if budget_s is None else time.monotonic() + budget_s
-        self.slots: list[str | None] = (visible_devices() or [None]) if plan.device == "cuda" else [None]
-        self.slots = self.slots * (plan.per_device if plan.device == "cuda" else plan.workers)
+        devices: list[str | None] = [*visible_devices()] if plan.device == "cuda" else []
+        self.slots = devices * plan.per_device or [None] * plan.workers
         self.free = list(self.slots)
         self.held: dict[str, str | None] = {}
         self.outcome = Outcome()
@@ -154,8 +154,8 @@ class _Runner:
         self.queue.settle(task, status["state"])
         self.progress.ended(task, status, self.queue)
         if status["state"] == "refused" and not task.cell.arms:
-            reason = str(status.get("reason", "see its log.txt"))
-            self._abort(UserError(f"the baseline cannot run: {reason}", where=str(task.path)))
+            message = str(status.get("message") or "see its log.txt")
+            self._abort(UserError(f"the baseline cannot run: {message}", where=str(task.path)))
 
     def _interrupted(self, task: Task, status: dict[str, Any]) -> None:
         self.queue.running.pop(task.identity)

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 COLUMNS = ("arm", "effect", "interval", "p (Holm)", "wins", "steadiness", "cost", "verdict", "what to do")
-_STYLES = {"helps": "bold green", "hurts": "bold red", "equivalent": "cyan", "refused": "magenta", "not_live": "magenta"}
-TEXT_WIDTH = 160
+_STYLES = {
+    "helps": "bold green",
+    "hurts": "bold red",
+    "equivalent": "cyan",
+    "refused": "magenta",
+    "not_live": "magenta",
+}
+TEXT_WIDTH = 120
 
 
 def rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -89,14 +95,17 @@ def notes(result: Mapping[str, Any]) -> list[str]:
     lines = list(result["notes"])
     for trick in result["tricks"]:
         lines += [f"{trick['name']}: {flag}" for flag in trick["flags"]]
-        if trick["interaction"] is not None and trick["interaction_p"] is not None and trick["interaction_p"] < 0.05:
-            lines.append(f"{trick['name']}: interacts with the others ({trick['interaction']:+.3g}, p {trick['interaction_p']:.2g})")
+        if trick["interaction_p"] is not None and trick["interaction_p"] < 0.05:
+            size = f"{trick['interaction']:+.3g}, p {trick['interaction_p']:.2g}"
+            lines.append(f"{trick['name']}: interacts with the others ({size})")
     for arm, said in result["labels"].items():
         lines += [f"{arm}: {text}" for text in said]
     failed = [run for run in result["failed"] if run["state"] != "interrupted"]
     for run in failed[:10]:
         reason = str(run["message"] or run["reason"] or "").strip().splitlines()
-        lines.append(f"{run['state'].replace('_', ' ')}: {run['cell']}, block {run['block']}: {reason[-1] if reason else ''}")
+        lines.append(
+            f"{run['state'].replace('_', ' ')}: {run['cell']}, block {run['block']}: {reason[-1] if reason else ''}"
+        )
     if len(failed) > 10:
         lines.append(f"and {len(failed) - 10} more such runs")
     return lines
@@ -104,25 +113,36 @@ def notes(result: Mapping[str, Any]) -> list[str]:
 
 def render(result: Mapping[str, Any]) -> RenderableType:
     """The verdict table with its headline and notes, for a rich console."""
+    from rich import box
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=headline(result), title_justify="left", title_style="bold", pad_edge=False)
-    for name in COLUMNS:
-        table.add_column(name, justify="right" if name in ("effect", "p (Holm)", "wins", "cost") else "left", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=headline(result), title_justify="left", title_style="bold")
+    for name in COLUMNS[:-1]:
+        right = name in ("effect", "interval", "p (Holm)", "wins", "cost")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name == "interval")
+    next_steps = []
     for cells, trick in zip(rows(result), result["tricks"], strict=True):
         style = _STYLES.get(trick["verdict"], "")
-        table.add_row(*(Text(text, style=style if name == "verdict" else "") for name, text in zip(COLUMNS, cells, strict=True)))
+        table.add_row(
+            *(Text(text, style=style if name == "verdict" else "") for name, text in zip(COLUMNS, cells, strict=False))
+        )
+        next_steps.append(Text.assemble((f"→ {trick['name']}: ", "bold"), cells[-1]))
     arms = Table(box=None, pad_edge=False, title="cells", title_justify="left", title_style="dim")
     for name in ("cell", "mean", "sd", "runs", "failed", "seconds a run"):
         arms.add_column(name, justify="left" if name == "cell" else "right", style="dim")
     for arm in result["arms"]:
         arms.add_row(
-            Text(arm["name"]), _number(arm["mean"]), _number(arm["sd"], 2), str(arm["n"]), str(arm["failed"]), _number(arm["cost"], 3)
+            Text(arm["name"]),
+            _number(arm["mean"]),
+            _number(arm["sd"], 2),
+            str(arm["n"]),
+            str(arm["failed"]),
+            _number(arm["cost"], 3),
         )
     said = [Text(f"• {line}") for line in notes(result)]
-    return Group(table, arms, *said)
+    return Group(table, *next_steps, Text(), arms, *said)
 
 
 def as_text(result: Mapping[str, Any]) -> str:
@@ -138,7 +158,9 @@ def as_html(result: Mapping[str, Any]) -> str:
     """The table as an HTML fragment for a notebook."""
 
     def line(cells: tuple[str, ...], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return (
+            "<tr>" + "".join(f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        )
 
     body = "".join(line(row, "td") for row in rows(result))
     said = "".join(f"<li>{html.escape(note)}</li>" for note in notes(result))
@@ -175,13 +197,10 @@ def _steadiness(found: Mapping[str, Any] | None) -> str:
 
 def _cost(trick: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """Time of a run with the arm over one without it, both trained."""
-    walls = {arm["name"]: arm["cost"] for arm in result["arms"]}
-    shared = {arm["name"]: arm["fit_from"] for arm in result["arms"]}
-    ratios = []
-    for pair in trick["pairs"]:
-        on, off = pair["on"], pair["off"]
-        if shared.get(on) is not None:
-            return "no training"
-        if walls.get(on) and walls.get(off) and shared.get(off) is None:
-            ratios.append(walls[on] / walls[off])
+    walls = {arm["folder"]: arm["cost"] for arm in result["arms"]}
+    trained = {arm["name"]: arm["fit_from"] or arm["folder"] for arm in result["arms"]}
+    pairs = [(trained[pair["on"]], trained[pair["off"]]) for pair in trick["pairs"]]
+    if pairs and all(on == off for on, off in pairs):
+        return "no training"
+    ratios = [walls[on] / walls[off] for on, off in pairs if walls[on] and walls[off]]
     return f"×{sum(ratios) / len(ratios):.2f}" if ratios else ""

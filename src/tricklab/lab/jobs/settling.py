@@ -38,7 +38,7 @@ def settle(folder: RunFolder, work: Callable[[], dict[str, Any]], *, threads: in
             values = work()
             value = _value(values, metric["name"])
         except UserError as error:
-            return folder.set_status("refused", reason=str(error))
+            return folder.set_status("refused", reason="user error", message=str(error))
         except Failed as error:
             folder.event("failure", reason=error.kind, message=str(error))
             return folder.set_status("failed", reason=error.kind, message=str(error))
@@ -52,7 +52,7 @@ def settle(folder: RunFolder, work: Callable[[], dict[str, Any]], *, threads: in
             return folder.set_status("failed", reason="exception", message=message)
         wall = time.perf_counter() - begin
         found = environment()
-        folder.add_provenance(found)
+        folder.add_provenance({"environment": found})
         folder.write_result(
             {
                 "metric": {**metric, "value": value},

@@ -1,0 +1,32 @@
+"""tricklab compare: how two runs differ."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def command(
+    first: Annotated[str, typer.Argument(help="a run folder")],
+    second: Annotated[str, typer.Argument(help="another run folder")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+) -> None:
+    """How two runs differ: recipe, data, versions, and what came out.
+
+    Two runs prove nothing about a trick: whether it helps is what `tricklab ablate` says.
+
+    Examples:
+
+      tricklab compare runs/demo-1f3a2c/baseline/0 runs/demo-1f3a2c/+se/0
+    """
+    from tricklab.lab.comparison import compare_runs, render
+
+    found = compare_runs(first, second)
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        from rich.console import Console
+
+        Console(highlight=False).print(render(found))
