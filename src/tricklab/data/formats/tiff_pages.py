@@ -47,10 +47,11 @@ def read_tiff(path: Path) -> np.ndarray:
             values = series.asarray()
     except tifffile.TiffFileError as cause:
         raise UserError(f"not a TIFF file ({cause})", where=str(path)) from cause
-    except (ValueError, OSError, IndexError) as cause:
-        if "imagecodecs" in str(cause) and importlib.util.find_spec("rasterio"):
+    except (ImportError, ValueError, OSError, IndexError) as cause:
+        codec = isinstance(cause, ImportError) or "imagecodecs" in str(cause)
+        if codec and importlib.util.find_spec("rasterio"):
             return _read_by_rasterio(path)
-        fix = "install imagecodecs, or tricklab[geo]" if "imagecodecs" in str(cause) else None
+        fix = "its compression needs tricklab[geo], or imagecodecs" if codec else None
         raise UserError(f"not a readable TIFF file ({cause})", where=str(path), fix=fix) from cause
     others = [number for number, axis in enumerate(axes) if axis not in "YX"]
     if "Y" not in axes or "X" not in axes or len(others) > 1:
