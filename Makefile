@@ -17,7 +17,7 @@ $(READY): pyproject.toml
 
 # The main job on an embedded synthetic scene: does learning-rate decay or SE help a small HybridSN?
 demo: venv
-	$(BIN)/tricklab ablate demo "+step_decay(at=[14, 18])" +se --design both --blocks 5 --name demo --out $(DEMO_OUT)
+	$(BIN)/tricklab ablate demo "+step_decay(at=[6, 8])" +se --design both --blocks 5 --name demo --out $(DEMO_OUT)
 	$(BIN)/tricklab predict $(DEMO_OUT)/demo/baseline/0 --out $(DEMO_OUT)/demo/map
 	@echo "report: $(DEMO_OUT)/demo/report.html   map: $(DEMO_OUT)/demo/map"
 

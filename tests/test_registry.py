@@ -17,6 +17,13 @@ def test_check_fills_defaults_and_nested_components() -> None:
     assert found["size"] == [2, 3]
 
 
+def test_checking_what_was_checked_changes_nothing() -> None:
+    once = registry.check("schedule", {"type": "MultiStep", "milestones": [4]})
+    twice = registry.check("schedule", once)
+    assert once == twice
+    assert [type(value) for value in once.values()] == [type(value) for value in twice.values()]
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

@@ -325,4 +325,6 @@ def _validated(cls: Any, plain: dict[str, Any], path: str, place: Callable[[str]
         ) from None
     except TypeError as error:
         raise UserError(f"a value of {cls.__name__} is not plain data: {error}", where=place(path)) from None
-    return json.loads(json.dumps(found.model_dump(mode="python"), default=list))
+    # defaults go through validation too (0 for a float becomes 0.0), so that checking what was checked changes nothing
+    filled = _model(cls).model_validate_json(json.dumps(found.model_dump(mode="python"), default=list), strict=True)
+    return json.loads(json.dumps(filled.model_dump(mode="python"), default=list))

@@ -35,7 +35,7 @@ COMMANDS = {
     },
 }
 EXAMPLES = (
-    'tricklab ablate demo +se "+step_decay(at=[14, 18])" --design both --blocks 5',
+    'tricklab ablate demo +se "+step_decay(at=[6, 8])" --design both --blocks 5',
     "tricklab train salinas-a-hybridsn --data DIR +ema:decay=0.99 train.epochs=25",
     "tricklab explain indian-pines-hybridsn +se",
     'tricklab judge ".9498 .9786 .9560" ".9780 .9778 .9808 .9802 .9797"',
