@@ -81,7 +81,7 @@ def test_nothing_random_is_tried_once():
         split = BlockFolds(12, 4, 0, window=1).draw(labels, Seeds(0, 0))
         return [type(split)(split.train & (labels == 0), split.val, split.test)]
 
-    with pytest.raises(UserError, match="with this angle and offset: no train pixel of class 1"):
+    with pytest.raises(UserError, match="with these settings: no train pixel of class 1"):
         draw_until_fed(draw, labels, (), wanted=("train",), random=False, fix="x")
     assert calls == [0]
 

@@ -15,13 +15,16 @@ def write(folder, name="s", dtype="i2", interleave="bil", big=False, extra="", o
     (folder / f"{name}{suffix}").write_bytes(bytes(offset) + values.tobytes())
     header = (
         f"ENVI\nsamples = {cube.shape[1]}\nlines = {cube.shape[0]}\nbands = {cube.shape[2]}\nheader offset = {offset}\n"
-        f"file type = ENVI Standard\ndata type = {CODES[dtype]}\ninterleave = {interleave}\nbyte order = {int(big)}\n{extra}\n"
+        f"file type = ENVI Standard\ndata type = {CODES[dtype]}\ninterleave = {interleave}\n"
+        f"byte order = {int(big)}\n{extra}\n"
     )
     (folder / f"{name}.hdr").write_text(header)
 
 
 @pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
-@pytest.mark.parametrize(("dtype", "big", "offset"), [("i2", False, 0), ("i2", True, 0), ("f4", True, 128), ("f8", False, 3)])
+@pytest.mark.parametrize(
+    ("dtype", "big", "offset"), [("i2", False, 0), ("i2", True, 0), ("f4", True, 128), ("f8", False, 3)]
+)
 def test_every_interleave_byte_order_and_offset(tmp_path, interleave, dtype, big, offset):
     write(tmp_path, dtype=dtype, interleave=interleave, big=big, offset=offset)
     scene = EnviScene("s.hdr", root=str(tmp_path)).read()
@@ -40,7 +43,7 @@ def test_data_file_or_header_may_be_named(tmp_path, suffix):
 def test_what_the_header_says(tmp_path):
     extra = (
         "wavelength = {450.5, 550, 650}\ndata ignore value = -9999\n"
-        "map info = {UTM, 1, 1, 500000, 4000000, 30, 20, 11, North}\ncoordinate system string = {LOCAL_CS[\"x\"]}"
+        'map info = {UTM, 1, 1, 500000, 4000000, 30, 20, 11, North}\ncoordinate system string = {LOCAL_CS["x"]}'
     )
     write(tmp_path, extra=extra)
     scene = EnviScene("s.hdr", root=str(tmp_path)).read()

@@ -32,7 +32,12 @@ def test_binary_train_mask_and_the_rest_is_test(tmp_path):
 
 
 def test_masks_by_key_with_ids_and_val(tmp_path):
-    save(tmp_path, tr=[[3, 5, 0, 0], [0] * 4, [0] * 4], te=[[0] * 4, [3, 5, 9, 0], [0] * 4], va=[[0] * 4, [0] * 4, [1, 1, 0, 0]])
+    save(
+        tmp_path,
+        tr=[[3, 5, 0, 0], [0] * 4, [0] * 4],
+        te=[[0] * 4, [3, 5, 9, 0], [0] * 4],
+        va=[[0] * 4, [0] * 4, [1, 1, 0, 0]],
+    )
     split = draw(tmp_path, train_key="tr", test="m.mat", test_key="te", val="m.mat", val_key="va")
     check_split(split, LABELS)
     assert (split.train.sum(), split.val.sum(), split.test.sum()) == (2, 2, 3)

@@ -13,7 +13,10 @@ def tree(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("name", "expected"), [("a/x.mat", "a/x.mat"), ("only.mat", "c/deep/only.mat"), ("deep/only.mat", "c/deep/only.mat")])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a/x.mat", "a/x.mat"), ("only.mat", "c/deep/only.mat"), ("deep/only.mat", "c/deep/only.mat")],
+)
 def test_exact_path_or_the_only_match(tree, name, expected):
     assert find_file(name, str(tree), key="k") == tree / expected
 

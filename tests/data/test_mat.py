@@ -60,7 +60,12 @@ def test_unusable_files_list_their_arrays(tmp_path, version, arrays, key, words)
 
 
 def test_structures_text_and_complex_numbers_are_not_candidates(tmp_path):
-    arrays = {"cube": CUBE, "info": {"a": np.ones((2, 2, 2))}, "text": "three", "cells": np.empty((2, 2, 2), dtype=object)}
+    arrays = {
+        "cube": CUBE,
+        "info": {"a": np.ones((2, 2, 2))},
+        "text": "three",
+        "cells": np.empty((2, 2, 2), dtype=object),
+    }
     arrays["cells"][:] = 1.0
     scipy.io.savemat(tmp_path / "a.mat", arrays)
     assert {a.name for a in list_arrays(tmp_path / "a.mat") if a.numeric} == {"cube"}

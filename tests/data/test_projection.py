@@ -16,7 +16,9 @@ def cube():
 
 
 def fit(cube, mask, **options):
-    return fit_projection(cube, mask, **{"kept": np.arange(cube.shape[2]), "pca": 5, "whiten": True, "standardise": False, **options})
+    return fit_projection(
+        cube, mask, **{"kept": np.arange(cube.shape[2]), "pca": 5, "whiten": True, "standardise": False, **options}
+    )
 
 
 @pytest.mark.parametrize("whiten", [True, False])

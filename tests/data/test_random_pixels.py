@@ -30,7 +30,9 @@ def test_published_sizes(real_data, file, key, share, sizes):
     assert np.array_equal(np.bincount(labels[split.test]), np.bincount(test))
 
 
-@given(seed=st.integers(0, 2**32), share=st.sampled_from([0.05, 0.1, 0.29, 0.5, 0.7]), val=st.sampled_from([0.0, 0.1, 0.2]))
+@given(
+    seed=st.integers(0, 2**32), share=st.sampled_from([0.05, 0.1, 0.29, 0.5, 0.7]), val=st.sampled_from([0.0, 0.1, 0.2])
+)
 @settings(max_examples=40, deadline=None)
 def test_partition_and_stratification(seed, share, val):
     labels = blobs(np.random.default_rng(seed), 40, 36, 4, smallest=20)
@@ -61,7 +63,9 @@ def test_pixels_per_class():
     assert np.array_equal(split.train | split.val | split.test, labels >= 0)
 
 
-@pytest.mark.parametrize(("share", "count", "expected"), [(0.1, 10249, 1024), (0.29, 100, 29), (0.7, 10, 7), (0.07, 100, 7)])
+@pytest.mark.parametrize(
+    ("share", "count", "expected"), [(0.1, 10249, 1024), (0.29, 100, 29), (0.7, 10, 7), (0.07, 100, 7)]
+)
 def test_rounding_takes_the_share_as_written(share, count, expected):
     assert rounded_down(share, count) == expected
 

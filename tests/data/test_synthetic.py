@@ -46,9 +46,7 @@ def test_hard_for_a_pixel_classifier_and_harder_with_noise():
     assert 0.5 < scores[1] < 0.92
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"classes": 1}, {"classes": 17}, {"height": 3}, {"bands": 1}, {"noise": -1.0}]
-)
+@pytest.mark.parametrize("arguments", [{"classes": 1}, {"classes": 17}, {"height": 3}, {"bands": 1}, {"noise": -1.0}])
 def test_impossible_arguments(arguments):
     with pytest.raises(UserError):
         SyntheticScene(**arguments)

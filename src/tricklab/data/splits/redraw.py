@@ -48,7 +48,7 @@ def draw_until_fed(
                 break
         if not starved:
             return [replace(split, facts={**split.facts, "redrawn": attempt}) for split in found]
-    tried = f"in each of {draws} draws; in the last one" if draws > 1 else "with this angle and offset"
+    tried = f"in each of {draws} draws; in the last one" if draws > 1 else "with these settings"
     shown = "; ".join(starved[:6]) + (" …" if len(starved) > 6 else "")
     raise UserError(f"a class is missing from a split {tried}: {shown}", where="data.split", fix=fix)
 
