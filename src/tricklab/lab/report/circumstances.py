@@ -78,13 +78,13 @@ def _first(facts: list[dict[str, Any]], name: str) -> Any:
 
 
 def _leakage_by_split(recorded: list[Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Leakage figures of every block by evaluated split; one flat mapping a block, or one mapping a split."""
+    """Leakage figures of every block by evaluated split."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for one in recorded:
         if not isinstance(one, Mapping):
             continue
-        nested = {name: figures for name, figures in one.items() if isinstance(figures, Mapping)}
-        for name, figures in (nested or {str(one.get("split") or "evaluation"): one}).items():
+        apart = one.get("splits") or {str(one.get("split") or "evaluation"): one}
+        for name, figures in apart.items():
             found.setdefault(name, []).append(figures)
     return list(found.items())
 
@@ -216,7 +216,8 @@ def commands(source: Source) -> list[tuple[str, str]]:
     """(what it does, command line) to run everything again."""
     run = source.a_finished_run()
     rows = [("The experiment, as it was started", str(line)) for line in source.outcome.get("commands") or ()]
-    rows.append(("The experiment, from its declaration", _ablate_command(source)))
+    if not rows and source.plan.get("kind") == "recipe":
+        rows.append(("The experiment, from its declaration", _ablate_command(source)))
     folder = shlex.quote(str(source.folder))
     rows.append(
         ("Go on where it stopped, or write this report again", f"tricklab resume {folder}\ntricklab report {folder}")
@@ -233,6 +234,9 @@ def _ablate_command(source: Source) -> str:
     options = ["--design", str(plan.get("design")), "--blocks", str(looks[0])]
     if len(looks) == 1:
         options.append("--final")
+    root = ((plan["cells"][0].get("recipe") or {}).get("data") or {}).get("root")
+    if root:
+        options += ["--data", str(root)]
     return shlex.join(["tricklab", "ablate", source.subject, *arms, *options])
 
 

@@ -78,7 +78,7 @@ def forest(rows: list[Effect], label: str, delta: float | None, level: float = 0
     scale = Scale(low, high, box.left, box.right)
     digits = decimals_for([value for row in drawn for value in (row.effect, row.low, row.high)] + [delta], 2)
     widest = max((len(signed(row.effect, digits)) for row in drawn), default=0)
-    body = [*_delta_band(box, scale, delta), bottom_axis(box, scale, label, 5)]
+    body = [bottom_axis(box, scale, label, 5), *_delta_band(box, scale, delta)]
     for index, row in enumerate(drawn):
         assert row.effect is not None
         y = box.top + 17 + 34 * index
@@ -165,8 +165,8 @@ def arrows(rows: list[Arrow], label: str, delta: float | None) -> Node:
         markerHeight=7,
         orient="auto-start-reverse",
     )
-    body = [Node("defs", marker), *_delta_band(box, scale, delta if delta and delta < max(high, -low) else None)]
-    body.append(bottom_axis(box, scale, label, 5))
+    band = delta if delta and delta < max(high, -low) else None
+    body = [Node("defs", marker), bottom_axis(box, scale, label, 5), *_delta_band(box, scale, band)]
     for index, row in enumerate(rows):
         y = box.top + 17 + 34 * index
         half = (row.company - row.alone) / 2

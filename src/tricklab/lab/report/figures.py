@@ -12,51 +12,44 @@ from numpy.typing import NDArray
 from tricklab.lab.report.confusion_figure import confusion_figure
 from tricklab.lab.report.curve_figure import curve_figure
 from tricklab.lab.report.map_figures import class_map_figure, split_figure
-from tricklab.records import Evidence
+from tricklab.lab.report.scene_maps import Fold, scene_maps
+from tricklab.records import Evidence, RunFolder
 
 
-def run_figures(
-    folder: str | os.PathLike[str],
-    *,
-    labels: NDArray[np.integer[Any]] | None = None,
-    prediction: NDArray[np.integer[Any]] | None = None,
-    split: NDArray[np.integer[Any]] | None = None,
-) -> list[Path]:
-    """Draw what the folder of a run allows into ``figures/`` and return the files.
+def run_figures(folder: str | os.PathLike[str], fold: Fold | None = None) -> list[Path]:
+    """Draw what the folder of a run allows into its ``figures/`` and return the files.
 
-    ``curves.png`` (loss, evaluation metric with the trivial predictor, learning rate), ``confusion.png``,
-    ``class_map.png`` and ``split.png``. The arrays are read from ``predictions/{labels,map,split}.npy`` unless given.
+    ``curves.png`` (losses, evaluation metric with the trivial predictor, learning rate) and ``confusion.png``; with the
+    fold, or with ``predictions/map.npy`` (H, W; class index or -1), ``class_map.png``; with the fold ``split.png``.
 
     Args:
         folder: a run folder.
-        labels: (H, W) class index per pixel, -1 = no label.
-        prediction: (H, W) predicted class index per pixel, -1 = not predicted.
-        split: (H, W) 0 = unused, 1 = train, 2 = validation, 3 = test.
+        fold: the block's data, where they are at hand: labels, and where the pixels of each split lie.
 
     Raises:
         UserError: it is no run folder, or two maps differ in size.
     """
-    place = Path(folder)
-    evidence = Evidence.from_folder(place)
-    figures = place / "figures"
-    figures.mkdir(exist_ok=True)
-    written = []
-    if evidence.rows:
-        written.append(curve_figure(evidence, figures / "curves.png"))
+    run = RunFolder.open(folder)
+    evidence = Evidence.from_folder(folder)
     result = evidence.result or {}
     classes = [str(name) for name in result.get("classes") or ()]
+    monitor = str((evidence.recipe.get("metric") or {}).get("monitor", "val/oa"))
+    written = []
+    if evidence.rows:
+        written.append(curve_figure(evidence, run.figures / "curves.png"))
     if result.get("confusion"):
-        written.append(confusion_figure(np.asarray(result["confusion"]), classes, figures / "confusion.png"))
-    labels = _stored(place, "labels") if labels is None else labels
-    prediction = _stored(place, "map") if prediction is None else prediction
-    split = _stored(place, "split") if split is None else split
-    if prediction is not None or labels is not None:
-        written.append(class_map_figure(labels, prediction, classes, figures / "class_map.png"))
-    if split is not None:
-        written.append(split_figure(split, figures / "split.png"))
+        written.append(confusion_figure(np.asarray(result["confusion"]), classes, run.figures / "confusion.png"))
+    prediction = _whole_scene(run.path)
+    labels = None
+    if fold is not None:
+        maps = scene_maps(fold, run.scores(), monitor.partition("/")[0])
+        labels, prediction = maps.labels, maps.prediction if prediction is None else prediction
+        written.append(split_figure(maps.split, run.figures / "split.png"))
+    if labels is not None or prediction is not None:
+        written.append(class_map_figure(labels, prediction, classes, run.figures / "class_map.png"))
     return written
 
 
-def _stored(folder: Path, name: str) -> NDArray[Any] | None:
-    place = folder / "predictions" / f"{name}.npy"
+def _whole_scene(folder: Path) -> NDArray[Any] | None:
+    place = folder / "predictions" / "map.npy"
     return np.load(place, allow_pickle=False) if place.exists() else None

@@ -69,15 +69,15 @@ def probability(value: float | None) -> str:
 def duration(seconds: float | None) -> str:
     """Seconds in the unit a person would say.
 
-    >>> duration(42.0), duration(200), duration(9000)
-    ('42 s', '3.3 min', '2.5 h')
+    >>> duration(42.0), duration(200), duration(4000), duration(9000)
+    ('42 s', '3.3 min', '67 min', '2.5 h')
     """
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds < 120:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     if seconds < 7200:
-        return f"{seconds / 60:.1f} min"
+        return f"{seconds / 60:.1f} min" if seconds < 600 else f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
 
 

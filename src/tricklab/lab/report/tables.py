@@ -65,7 +65,9 @@ def cautions(source: Source) -> list[str]:
     if source.outcome.get("complete") is False:
         left = sum(run.state in ("planned", "running", "interrupted") for run in source.runs)
         found.append(f"The experiment is not complete{f': {left} runs are still to come' if left else ''}.")
-    return found + [str(note) for note in source.outcome.get("notes") or ()]
+    if source.outcome.get("early"):
+        found += [str(note) for note in (source.outcome.get("notes") or ())[:1]]
+    return found
 
 
 def value_digits(source: Source) -> int:

@@ -71,7 +71,7 @@ def markdown(source: Source, *, written: str) -> str:
     for caution in tables.cautions(source):
         lines += ["", f"> {escaped(caution)}"]
     lines += ["", "## Verdicts", "", escaped(tables.verdict_caption(source)), "", verdict_table(source), ""]
-    lines += [f"- {escaped(name)}: {escaped(text)}" for name, text in words.remarks(source)]
+    lines += [f"- {escaped(f'{name}: {text}' if name else text)}" for name, text in words.remarks(source)]
     lines += ["", "## Arms", "", arm_table(source), "", escaped(tables.trivial_sentence(source)), ""]
     lines += ["## Values", "", value_table(source), "", "## Runs that did not finish", ""]
     failed = tables.unfinished_rows(source)

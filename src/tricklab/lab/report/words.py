@@ -152,7 +152,7 @@ def further(source: Source, trick: Mapping[str, Any]) -> str:
 
 
 def remarks(source: Source) -> list[tuple[str, str]]:
-    """(trick, sentence) for everything beside the verdict that a reader must know."""
+    """(trick, sentence) for everything beside the verdict that a reader must know; no trick where it concerns all."""
     digits = digits_of(source)
     found: list[tuple[str, str]] = []
     labels = source.outcome.get("labels") or {}
@@ -168,7 +168,8 @@ def remarks(source: Source) -> list[tuple[str, str]]:
                 f"p {probability(apart.get('p'))}"
             )
             found.append((name, text))
-    return found
+    notes = list(source.outcome.get("notes") or ())
+    return found + [("", str(note)) for note in (notes[1:] if source.outcome.get("early") else notes)]
 
 
 def steadiness(trick: Mapping[str, Any]) -> dict[str, str]:
