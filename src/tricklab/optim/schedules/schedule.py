@@ -42,7 +42,7 @@ class Schedule(abc.ABC):
         length = end - self.begin
         if length <= 0:
             raise UserError(
-                f"begins at {self.begin:g} {self.unit}, but the run ends at {end:g}",
+                f"begins at {self.begin:g} {self.unit}, but the run ends after {end:g} {self.unit}",
                 where=f"schedule, {type(self).__name__}.begin",
                 fix="begin earlier, or train longer",
             )
