@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +61,7 @@ def _before_training(target: str, changes: list[str], data: Path | None, block: 
     from tricklab import tricks
     from tricklab.recipe import load, resolve, settings
     from tricklab.records import Evidence
-    from tricklab.registry import load as load_component
+    from tricklab.registry import build
     from tricklab.seeds import Seeds
 
     overrides = [change for change in changes if not change.startswith("+")]
@@ -67,9 +69,15 @@ def _before_training(target: str, changes: list[str], data: Path | None, block: 
         overrides.append(f"data.root={json.dumps(str(data))}")
     recipe = load(target, overrides=overrides, tricks=[change for change in changes if change.startswith("+")])
     resolved = resolve(tricks.apply(recipe).recipe)
-    task = load_component("task", resolved.get("task"))(settings(resolved), Seeds(resolved.get("seed"), block))
+    seeds = Seeds(resolved.get("seed"), block)
+    task = build("task", {"type": resolved.get("task")}, settings=settings(resolved), seeds=seeds)
     task.prepare()
     return Evidence(recipe=resolved.tree, rows=[], facts=task.facts(), events=[], result=None, status={})
+
+
+def _signature(finding: Finding) -> tuple[str, str]:
+    """What makes two findings of different runs alike: the rule and the words without their numbers."""
+    return finding.rule, re.sub(r"[\d.e+-]+", "#", finding.title)
 
 
 def show(target: str, findings: list[tuple[str, Finding]]) -> None:
@@ -81,12 +89,17 @@ def show(target: str, findings: list[tuple[str, Finding]]) -> None:
     if not findings:
         console.print(f"{escape(target)}: [green]nothing found[/green]")
         return
+    alike = Counter(_signature(finding) for _, finding in findings)
+    shown: set[tuple[str, str]] = set()
     colours = {"error": "bold red", "warning": "yellow", "note": "cyan"}
-    last = None
     for where, finding in findings:
-        if where != last and where != target:
-            console.print(f"\n[bold]{escape(where)}[/bold]")
-            last = where
+        if _signature(finding) in shown:
+            continue
+        shown.add(_signature(finding))
+        others = alike[_signature(finding)] - 1
+        if where != target:
+            more = f" and {others} more run{'s' if others > 1 else ''} alike" if others else ""
+            console.print(f"\n[bold]{escape(where)}[/bold]{more}", soft_wrap=True)
         colour = colours[finding.severity]
         console.print(
             f"[{colour}]{finding.severity:7} {finding.rule}[/{colour}] {escape(finding.title)}", soft_wrap=True

@@ -11,6 +11,7 @@ from typing import Any
 from tricklab.doctor.finding import Finding
 from tricklab.errors import UserError
 
+_KEPT = ("effect", "interval", "p", "steadiness", "verdict")
 _RESULT = re.compile(r"^\s*(?:accuracy|acc|oa)\s*[:=]?\s+([01]?\.\d+|1\.0*|0)\s*(?:[,/ ]\s*(\d+))?\s*$", re.IGNORECASE)
 
 
@@ -97,8 +98,12 @@ def _compared(log: TextLog, first: Group, second: Group) -> Finding:
     where = f"{log.path}: lines {first.lines[0]}-{first.lines[-1]} against lines {second.lines[0]}-{second.lines[-1]}"
     if min(len(first.values), len(second.values)) < 2:
         return Finding("M08", "note", f"{where}: a single run on one side proves nothing about the mean", {})
-    judged = judge_lists(first.values, second.values).to_dict()
-    numbers: dict[str, Any] = {"first": list(first.values), "second": list(second.values), **judged}
+    judged = judge_lists(first.values, second.values).to_dict()["tricks"][0]
+    numbers: dict[str, Any] = {
+        "first": list(first.values),
+        "second": list(second.values),
+        **{key: judged[key] for key in _KEPT},
+    }
     spread = [_deviation(group.values) for group in (first, second)]
     numbers |= {"sd_first": spread[0], "sd_second": spread[1]}
     title = (
