@@ -166,5 +166,5 @@ def plan_view(plan: Plan, priced: Price) -> Any:
 def _print(what: Any) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
-    console.print(what, width=None if console.is_terminal else PLAIN_WIDTH, soft_wrap=isinstance(what, str))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console.print(what, soft_wrap=isinstance(what, str))

@@ -1,7 +1,27 @@
 """The laboratory: declares, runs and judges ablations of recipes, functions and command lines."""
 
-from tricklab.lab.ablation import ablate as ablate
-from tricklab.lab.ablation import resume as resume
-from tricklab.lab.declaring import Command as Command
-from tricklab.lab.result import Result as Result
-from tricklab.lab.result import experiment_result as experiment_result
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tricklab.lab.ablation import ablate, resume
+    from tricklab.lab.declaring import Command
+    from tricklab.lab.result import Result, experiment_result
+
+__all__ = ["Command", "Result", "ablate", "experiment_result", "resume"]
+# imported when first asked for: the process that starts runs needs none of it
+_PUBLIC = {
+    "Command": "declaring",
+    "Result": "result",
+    "ablate": "ablation",
+    "experiment_result": "result",
+    "resume": "ablation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f"tricklab.lab.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

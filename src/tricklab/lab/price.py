@@ -49,6 +49,8 @@ class Price:
         """The price in sentences, warnings last."""
         shared = f", {self.evaluations} scored on a shared training" if self.evaluations else ""
         text = [f"{self.runs} runs: {self.trainings} trainings{shared}" + (f"; {self.done} done" if self.done else "")]
+        if self.done == self.runs:
+            return text
         if self.device_hours is None:
             text.append("device-hours: known after the first run")
         else:

@@ -125,9 +125,8 @@ def render(result: Mapping[str, Any]) -> RenderableType:
     next_steps = []
     for cells, trick in zip(rows(result), result["tricks"], strict=True):
         style = _STYLES.get(trick["verdict"], "")
-        table.add_row(
-            *(Text(text, style=style if name == "verdict" else "") for name, text in zip(COLUMNS, cells, strict=False))
-        )
+        shown = zip(COLUMNS[:-1], cells[:-1], strict=True)
+        table.add_row(*(Text(text, style=style if name == "verdict" else "") for name, text in shown))
         next_steps.append(Text.assemble((f"→ {trick['name']}: ", "bold"), cells[-1]))
     arms = Table(box=None, pad_edge=False, title="cells", title_justify="left", title_style="dim")
     for name in ("cell", "mean", "sd", "runs", "failed", "seconds a run"):
