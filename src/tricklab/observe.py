@@ -45,6 +45,14 @@ class Listener:
             for name, (count, total, low, high) in kept.items()
         }
 
+    def state_dict(self) -> dict[str, tuple[Any, ...]]:
+        """What is kept, as it is: a stopped training goes on with the same sums, bit for bit."""
+        return {name: tuple(kept) for name, kept in self._kept.items()}
+
+    def load_state_dict(self, state: dict[str, tuple[Any, ...]]) -> None:
+        """Go on from ``state_dict``."""
+        self._kept = {name: list(kept) for name, kept in state.items()}
+
 
 def observe(name: str, value: Any) -> None:
     """Report a float or every element of a tensor under a name; costs nothing when nobody listens."""

@@ -96,7 +96,7 @@ class Journal:
         self._clipped.update(cut)
 
     def collect_observed(self) -> None:
-        """Take over what was observed so far; called before an evaluation and before a checkpoint."""
+        """Take over what was observed so far; called before an evaluation, whose own follow."""
         for name, found in self.listener.drain().items():
             count, total = found["count"], found["count"] * found["mean"]
             known = self._observed.setdefault(name, [0.0, 0.0, math.inf, -math.inf])
@@ -173,12 +173,12 @@ class Journal:
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training needs to write the same rows."""
         self._settle()
-        self.collect_observed()
         return {
             "wall_s": self.wall_s,
             "epoch": self._epoch,
             "row": {name: meter.state_dict() for name, meter in self._row_means.items()},
             "running": {name: meter.state_dict() for name, meter in self._epoch_means.items()},
+            "listener": self.listener.state_dict(),
             "observed": {name: list(kept) for name, kept in self._observed.items()},
             "times": list(self._times),
             "clipped": self._clipped.state_dict(),
@@ -190,6 +190,9 @@ class Journal:
         self._epoch = int(state["epoch"])
         self._row_means = {name: _meter(kept) for name, kept in state["row"].items()}
         self._epoch_means = {name: _meter(kept) for name, kept in state["running"].items()}
+        self.listener.load_state_dict(
+            {name: tuple(_onto(part, self.device) for part in kept) for name, kept in state["listener"].items()}
+        )
         self._observed = {name: list(kept) for name, kept in state["observed"].items()}
         self._times = list(state["times"])
         self._clipped = _meter(state["clipped"])
@@ -207,3 +210,7 @@ def _meter(state: dict[str, Any]) -> AverageMeter:
     meter = AverageMeter()
     meter.load_state_dict(state)
     return meter
+
+
+def _onto(value: Any, device: torch.device) -> Any:
+    return value.to(device) if isinstance(value, torch.Tensor) else value
