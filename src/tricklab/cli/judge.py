@@ -83,9 +83,9 @@ def verdict_table(judgement: Judgement) -> Table:
 
     first, second = judgement.arms
     trick = judgement.tricks[0]
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("", f"A ({first.n})", f"B ({second.n})", "effect", "interval", "p", "verdict"):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column in ("", "p", "verdict"))
     ends = "" if trick.interval is None else f"{trick.interval[0]:+.4f} to {trick.interval[1]:+.4f}"
     table.add_row(
         "mean",

@@ -40,8 +40,8 @@ def survives_other_images(
 
     differences: for each block the per-image score with the trick minus without (or any contrast over cells), for
     metrics that are means over images. ids: for each block which images these are, where blocks redraw the split; an
-    image that appears in several blocks is drawn or left out in all of them. Without ids every block has the same images
-    in order.
+    image that appears in several blocks is drawn or left out in all of them. Without ids every block has the same
+    images in order.
     """
     values, present = _matrix(differences, ids)
     blocks, images = values.shape

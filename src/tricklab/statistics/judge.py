@@ -51,6 +51,8 @@ def judge_experiment(
     Raises UserError for input that contradicts itself.
     """
     _check(cells, contrasts, direction, delta, looks, look, final)
+    if train_test_ratio is not None and not train_test_ratio > 0:
+        raise UserError(f"train_test_ratio must be positive, not {train_test_ratio!r}")
     level = level_for(looks, final=final)
     declared = int(looks[look - 1]) if looks else None
     out = _ruled_out(cells, contrasts, not_live, refused or {})

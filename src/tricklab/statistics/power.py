@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def blocks_for(effect: float, sd: float, *, arms: float = 2, level: float = 0.05
     assert effect > 0
 
     def enough(blocks: int) -> bool:
-        return smallest_detectable(sd, blocks, df=(blocks - 1.0) * (arms - 1.0), level=level, tests=tests) <= effect
+        return power(effect, sd / math.sqrt(blocks), (blocks - 1.0) * (arms - 1.0), level / tests) >= POWER
 
     high = 2
     while not enough(high):
@@ -77,13 +77,13 @@ def _beyond(shift: float, df: float, critical: float) -> float:
     The normal tails averaged over the distribution of the estimated standard deviation; scipy's nctdtr gives nan for
     few degrees of freedom and a large shift, which is where small experiments live.
     """
-    nodes, weights = _unit_nodes()
-    estimate = np.sqrt(2.0 * special.gammaincinv(df / 2.0, nodes) / df)
+    estimate, weights = _estimated_sd(df)
     tails = special.ndtr(shift - critical * estimate) + special.ndtr(-shift - critical * estimate)
     return float(np.sum(weights * tails))
 
 
-@cache
-def _unit_nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+@lru_cache(maxsize=256)
+def _estimated_sd(df: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Quadrature nodes and weights for s / σ, the square root of a χ² over its degrees of freedom."""
     nodes, weights = np.polynomial.legendre.leggauss(200)
-    return (nodes + 1.0) / 2.0, weights / 2.0
+    return np.sqrt(2.0 * special.gammaincinv(df / 2.0, (nodes + 1.0) / 2.0) / df), weights / 2.0
