@@ -1,0 +1,127 @@
+"""Cells of a recipe: resolved before anything runs, trainings shared where the fit is the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tricklab.errors import UserError
+from tricklab.lab.arms import parse_recipe_arms
+from tricklab.lab.declaring import Wish, declare
+from tricklab.lab.plan import Plan, differences
+from tricklab.lab.recipe_cells import Subject, changed_paths, recipe_cells
+
+TINY: dict[str, Any] = {
+    "task": "hyperspectral",
+    "data": {
+        "scene": {"type": "SyntheticScene", "height": 24, "width": 24, "bands": 16, "classes": 3},
+        "window": 9,
+        "pca": 15,
+        "split": {"type": "RandomPixels", "train": 0.2, "val": 0.2},
+    },
+    "model": {"type": "HybridSN"},
+    "optimizer": {"type": "Adam", "lr": 1e-3},
+    "train": {"epochs": 1, "batch_size": 32},
+    "metric": {"monitor": "val/oa", "delta": 0.01},
+}
+
+
+def planned(texts: list[str], **options: Any) -> Plan:
+    return declare(TINY, texts, Wish(workers=2, **options))
+
+
+def test_tricks_that_act_at_evaluation_share_the_training() -> None:
+    plan = planned(["+se", "+ema(decay=0.9)", "+swa(start=0.5)"], design="add-one")
+    found = {cell.name: cell.fit_from for cell in plan.cells}
+    assert found == {"baseline": None, "+se": None, "+ema(decay=0.9)": "baseline", "+swa(start=0.5)": "baseline"}
+    baseline = plan.cells[0]
+    assert [watched["type"] for watched in baseline.observers] == ["Ema", "Swa"]
+    assert baseline.digest["fit"] == plan.cells[2].digest["fit"] != plan.cells[1].digest["fit"]
+    assert len({cell.digest["evaluate"] for cell in plan.cells}) == 3
+
+
+def test_shared_trainings_within_company_too() -> None:
+    plan = planned(["+se", "+ema"])
+    assert plan.design == "both"
+    assert {cell.name: cell.fit_from for cell in plan.cells} == {
+        "baseline": None, "+se": None, "+ema": "baseline", "+se & +ema": "+se",
+    }  # fmt: skip
+    assert plan.cells[1].observers[0]["type"] == "Ema"
+    assert plan.cell("+se").tricks[0]["name"] == "se"
+    assert any(path.startswith("model.insert") for path in plan.cell("+se").tricks[0]["writes"])
+
+
+def test_levels_of_a_value_and_another_model_are_arms() -> None:
+    plan = planned(["optimizer.lr=1e-3|2e-4", "model=HybridSN|PixelSVM"])
+    assert [arm.name for arm in plan.arms] == ["optimizer.lr=2e-4", "model=PixelSVM"]
+    assert plan.notes == (
+        "optimizer.lr=1e-3 is the recipe's own value: it is the baseline",
+        "model=HybridSN is the recipe's own value: it is the baseline",
+    )
+    assert plan.cell("optimizer.lr=2e-4").writes == ["optimizer.lr"]
+    assert plan.cell("model=PixelSVM").recipe["model"]["type"] == "PixelSVM"
+
+
+def test_without_takes_a_trick_of_the_recipe_away() -> None:
+    plan = declare({**TINY, "tricks": ["+se"]}, ["without se"], Wish())
+    assert plan.cells[0].recipe["model"]["insert"]
+    assert plan.cell("without_se").recipe["model"]["insert"] == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "message"),
+    [
+        (["optimizer.lr=1e-3"], {}, "changes nothing"),
+        (["optimizer.lr=1e-3|0.001"], {}, "every level is the recipe's own value"),
+        (["+sse"], {}, "did you mean 'se'"),
+        (["optimizer.lrr=1"], {}, "did you mean 'lr'"),
+        (["without se"], {}, "se"),
+        (["+cosine", "+step_decay(at=[1])"], {"design": "both"}, "use --design add-one"),
+        (["+se"], {"metric": "val/aa"}, "a recipe says its own metric"),
+        (["+se"], {"blocks": 0}, "not a positive number"),
+        (["+se"], {"delta": -1.0}, "not a positive number"),
+        (["+se"], {"per_device": 2}, "no CUDA device"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_it_runs(
+    texts: list[str], options: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tricklab.lab.declaring.device_kind", lambda asked: "cpu")
+    with pytest.raises(UserError, match=message):
+        declare(TINY, texts, Wish(**options))
+
+
+def test_arms_that_cannot_stand_together_are_added_one_by_one() -> None:
+    plan = planned(["+cosine", "+step_decay(at=[1])"])
+    assert plan.design == "add-one"
+    assert "cannot all stand in one recipe" in plan.notes[0]
+
+
+def test_settings_hold_for_every_arm_and_arms_go_before_them() -> None:
+    subject = Subject(TINY, ("train.batch_size=16", "optimizer.lr=0.01"))
+    _, _, cells, _ = recipe_cells(subject, parse_recipe_arms(["optimizer.lr=0.1", "+se"]), "add-one")
+    assert [cell.recipe["train"]["batch_size"] for cell in cells] == [16, 16, 16]
+    assert [cell.recipe["optimizer"]["lr"] for cell in cells] == [0.01, 0.1, 0.01]
+
+
+def test_where_the_data_lie_is_no_part_of_the_plan() -> None:
+    here, there = planned(["+se"], data="/a"), planned(["+se"], data="/b")
+    assert here.experiment == there.experiment
+    assert here.cells[0].recipe["data"]["root"] == "/a"
+    assert differences(here.to_dict(), there.to_dict()) == []
+    other = planned(["+se"], settings=("data.window=11",))
+    assert other.experiment != here.experiment
+    assert "cells.+se.recipe.data.window: 9 there, 11 asked for" in differences(here.to_dict(), other.to_dict())
+
+
+def test_a_plan_survives_json() -> None:
+    import json
+
+    plan = planned(["+se", "optimizer.lr=1e-4"])
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+    assert (plan.metric, plan.direction, plan.delta, plan.threads) == ("val/oa", "max", 0.01, 1)
+
+
+def test_changed_paths_tell_numbers_from_booleans() -> None:
+    assert changed_paths({"a": 1, "b": {"c": 1}}, {"a": True, "b": None}) == ["a", "b"]
