@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,8 @@ def environment(*, data_digest: dict[str, str] | None = None) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of Python, tricklab and the packages that can change a number."""
+    from importlib import metadata
+
     from tricklab import __version__
 
     found = {"python": platform.python_version(), "tricklab": __version__}
@@ -73,6 +73,8 @@ def source_hash(folder: Path | None = None) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    import subprocess
+
     try:
         found = subprocess.run(
             ["git", "-C", str(folder), "--no-optional-locks", *arguments], capture_output=True, text=True, timeout=10

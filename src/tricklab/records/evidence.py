@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Evidence:
         >>> Evidence(rows=[{"phase": "train", "step": 10, "loss": 0.5}, {"phase": "val", "step": 10}]).series("loss")
         (array([10]), array([0.5]))
         """
+        import numpy as np
+
         found = [
             (row["step"], row[key])
             for row in self.rows

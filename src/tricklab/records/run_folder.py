@@ -11,9 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tricklab.errors import UserError, nearest
 from tricklab.records import lock as locks
@@ -21,6 +19,9 @@ from tricklab.records.atomic import clear_leftovers, replacing, write_atomic
 from tricklab.records.json_lines import append_line, read_lines, rewrite_lines
 from tricklab.records.json_text import dumps, plain, read_json
 from tricklab.records.recipe_text import dump_recipe, load_recipe
+
+if TYPE_CHECKING:
+    import numpy as np
 
 STATES = ("planned", "running", "finished", "failed", "interrupted", "not_live", "refused")
 ROW_KEYS = ("phase", "step", "epoch", "samples_seen", "wall_s")
@@ -189,6 +190,8 @@ class RunFolder:
 
     def save_scores(self, **arrays: Any) -> None:
         """Write named arrays (per image, per pixel) into ``scores.npz``."""
+        import numpy as np
+
         found = {name: np.asarray(array) for name, array in arrays.items()}
         for name, array in found.items():
             if array.dtype.hasobject:
@@ -199,6 +202,8 @@ class RunFolder:
 
     def scores(self) -> dict[str, np.ndarray]:
         """The arrays of ``scores.npz``; none if it was not written."""
+        import numpy as np
+
         place = self.path / "scores.npz"
         if not place.exists():
             return {}

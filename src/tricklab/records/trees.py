@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from tricklab.errors import UserError
 from tricklab.records.atomic import replacing
-from tricklab.records.tree_codec import Decoder, Encoder
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +38,8 @@ def save_tree(path: str | os.PathLike[str], tree: Any) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    from tricklab.records.tree_codec import Encoder
+
     encoder = Encoder(os.fspath(path))
     text = json.dumps(encoder.encode(tree, ()), allow_nan=False)
     with replacing(path) as temporary:
@@ -61,6 +62,8 @@ def load_tree(path: str | os.PathLike[str], device: str | torch.device = "cpu") 
         UserError: the file is missing, torn or no safetensors file; names it.
     """
     from safetensors import SafetensorError, safe_open
+
+    from tricklab.records.tree_codec import Decoder
 
     place = Path(path)
     if not place.is_file():
