@@ -74,7 +74,7 @@ def test_a_class_without_training_pixel_is_reported():
     labels = np.zeros((20, 20), dtype=np.int64)
     labels[0, :2] = 1
     split = RandomPixels(0.05).draw(labels, Seeds(0, 0))
-    assert split.facts["classes_without_training_pixels"] == [1]
+    assert split.facts["classes_without_training_pixels"] == ["class 1"]
 
 
 def one_pixel():

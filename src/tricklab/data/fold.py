@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,12 @@ class HyperspectralFold:
         """Channels of a window."""
         return len(self.planes)
 
-    @property
+    @cached_property
     def centres(self) -> dict[str, Tensor]:
         """{split: int64 (N, 2)} rows and columns, in reading order."""
         return {name: torch.from_numpy(np.argwhere(self.split.mask(name)).astype(np.int64)) for name in SPLITS}
 
-    @property
+    @cached_property
     def targets(self) -> dict[str, Tensor]:
         """{split: int64 (N,)} classes, in the order of ``centres``."""
         return {name: torch.from_numpy(self.labels[self.split.mask(name)]) for name in SPLITS}

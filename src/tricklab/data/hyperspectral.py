@@ -11,7 +11,7 @@ from tricklab.data.digests import split_digest
 from tricklab.data.fold import HyperspectralFold
 from tricklab.data.labels import LabelMap, map_labels
 from tricklab.data.leakage import measure_leakage
-from tricklab.data.padding import pad_cube
+from tricklab.data.padding import check_window
 from tricklab.data.projection import SpectralProjection, fit_projection
 from tricklab.data.scene import Scene, check_cube, check_finite, valid_pixels
 from tricklab.data.split import SPLITS, Split, check_split, class_counts
@@ -61,6 +61,7 @@ class HyperspectralData:
         augment: list[Annotated[dict[str, Any], Kind("transform")]] = [],  # noqa: B006
         sampler: Annotated[dict[str, Any], Kind("sampler")] = _SHUFFLE,
     ) -> None:
+        check_window(window)
         self.scene = scene
         self.root = root
         self.ignore = tuple(ignore)
@@ -94,7 +95,6 @@ class HyperspectralData:
         Raises:
             UserError: anything about the files or options that cannot work; one error that names the place.
         """
-        pad_cube(np.zeros((1, 1, 1), dtype=np.float32), self.window, self.padding)
         scene = scene or self.read()
         label_map, valid, kept = self.labelled(scene)
         split = self.draw(label_map, seeds)

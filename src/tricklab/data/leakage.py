@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tricklab.data.neighbourhoods import box_sum, chebyshev_distance, dilate
+from tricklab.data.padding import check_window
 from tricklab.data.split import Split
 
 
@@ -58,7 +59,11 @@ def measure_leakage(split: Split, window: int, evaluated: str = "test") -> Leaka
 
     Returns:
         The figures, or None if the evaluated split is empty.
+
+    Raises:
+        UserError: an even window.
     """
+    check_window(window)
     centres = split.mask(evaluated)
     if not centres.any() or not split.train.any():
         return None

@@ -11,6 +11,20 @@ from tricklab.errors import UserError
 PADDINGS = ("zero", "reflect")
 
 
+def check_window(window: int) -> None:
+    """Refuse a window that has no centre.
+
+    Raises:
+        UserError: an even side, or none.
+    """
+    if window < 1 or window % 2 == 0:
+        raise UserError(
+            f"a window must have an odd side, so that it has a centre, not {window}",
+            where="data.window",
+            fix=f"take {max(window - 1, 1)} or {max(window, 0) + 1}",
+        )
+
+
 def pad_cube(planes_BHW: np.ndarray, window: int, padding: str = "zero") -> Tensor:
     """Pad by ``window // 2`` pixels on each side.
 
@@ -22,12 +36,7 @@ def pad_cube(planes_BHW: np.ndarray, window: int, padding: str = "zero") -> Tens
     Returns:
         float32 (bands, height + window - 1, width + window - 1), contiguous.
     """
-    if window < 1 or window % 2 == 0:
-        raise UserError(
-            f"a window must have an odd side, so that it has a centre, not {window}",
-            where="data.window",
-            fix=f"take {max(window - 1, 1)} or {max(window, 0) + 1}",
-        )
+    check_window(window)
     if padding not in PADDINGS:
         raise UserError(f"unknown padding {padding!r}", where="data.padding", fix=f"known: {', '.join(PADDINGS)}")
     reach = window // 2

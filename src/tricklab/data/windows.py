@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from tricklab.data.padding import check_window
 from tricklab.errors import UserError
 from tricklab.seeds import Seeds
 
@@ -82,8 +83,7 @@ class WindowDataset(Dataset[dict[str, Any]]):
         transforms: Sequence[WindowTransform] = (),
         seeds: Seeds | None = None,
     ) -> None:
-        if window < 1 or window % 2 == 0:
-            raise UserError(f"a window must have an odd side, not {window}", where="data.window")
+        check_window(window)
         assert len(centres_N2) == len(targets_N)
         if transforms and seeds is None:
             raise UserError("transforms need seeds to draw from", where="data.augment")

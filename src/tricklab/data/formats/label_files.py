@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -61,14 +62,30 @@ def read_label_file(
     )
 
 
-def with_labels(scene: Scene, labels: str | None, key: str | None, root: str | None) -> Scene:
-    """A scene with the label map that a recipe names, or as it is where it names none."""
+def with_labels(scene: Scene, labels: str | None, keys: str | Sequence[str] | None, root: str | None) -> Scene:
+    """A scene with the label map that a recipe names, or as it is where it names none.
+
+    Args:
+        keys: array name, or several whose maps are laid over each other: a map fills the others' zeros.
+    """
     if labels is None:
         return scene
     path = find_file(labels, root, key="data.scene.labels")
     height, width, _ = scene.cube.shape
-    found = read_label_file(path, key, shape=(height, width))
-    return replace(scene, labels=found.ids, class_names=found.names, files=(*scene.files, str(path)))
+    wanted = [keys] if keys is None or isinstance(keys, str) else list(keys)
+    if not wanted:
+        raise UserError("an empty list of array names", where="data.scene.labels_key")
+    found = read_label_file(path, wanted[0], shape=(height, width))
+    ids = found.ids
+    for key in wanted[1:]:
+        more = read_label_file(path, key, shape=(height, width)).ids
+        if more.shape != ids.shape:
+            raise UserError(f"the arrays {', '.join(map(str, wanted))} differ in size", where=str(path))
+        both = (ids != 0) & (more != 0) & (ids != more)
+        if both.any():
+            raise UserError(f"{int(both.sum()):,} pixels have two labels, one of them in {key}", where=str(path))
+        ids = np.where(ids != 0, ids, more)
+    return replace(scene, labels=ids, class_names=found.names, files=(*scene.files, str(path)))
 
 
 def _one_band(cube_HWB: np.ndarray, path: Path) -> np.ndarray:

@@ -17,7 +17,8 @@ class MatScene:
         image: file of the cube, (rows, columns, bands).
         labels: file of the label map (MATLAB, ENVI or TIFF; may be the same file), or null for none.
         image_key: name of the cube's array where several would fit.
-        labels_key: name of the label map's array where several would fit.
+        labels_key: name of the label map's array where several would fit, or a list of names whose maps are laid over
+            each other (Houston 2013 keeps its training and test labels apart).
         root: folder of the files.
 
     Raises:
@@ -29,7 +30,7 @@ class MatScene:
         image: str,
         labels: str | None = None,
         image_key: str | None = None,
-        labels_key: str | None = None,
+        labels_key: str | tuple[str, ...] | None = None,
         *,
         root: str | None,
     ) -> None:

@@ -50,7 +50,7 @@ class RandomPixels:
             taken[chosen] = True
             masks.append(_mask(places[chosen], labels_HW.shape))
         missing = sorted(set(np.unique(targets).tolist()) - set(targets[train].tolist()))
-        facts = {"classes_without_training_pixels": missing}
+        facts = {"classes_without_training_pixels": [class_name(self.class_names, number) for number in missing]}
         return Split(masks[0], masks[1], _mask(places[~taken], labels_HW.shape), facts=facts)
 
     def _shared(self, targets: np.ndarray, seeds: Seeds) -> tuple[np.ndarray, np.ndarray]:

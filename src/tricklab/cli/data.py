@@ -1,0 +1,230 @@
+"""tricklab data: statistics, splits, known data sets, synthetic scenes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tricklab.data.hyperspectral import HyperspectralData
+    from tricklab.data.sources.catalogue import KnownScene
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Statistics of scenes, splits and their leakage, known data sets, synthetic scenes in real file formats.",
+)
+_Json = Annotated[bool, typer.Option("--json", help="one JSON document")]
+_Data = Annotated[Path | None, typer.Option(help="folder of the data files")]
+_Block = Annotated[int, typer.Option(help="the block whose split is drawn", min=0)]
+
+
+@app.command()
+def stats(
+    what: Annotated[
+        list[str], typer.Argument(help="a recipe with +tricks and key=value; or a cube file and a label file")
+    ],
+    data: _Data = None,
+    block: _Block = 0,
+    as_json: _Json = False,
+) -> None:
+    """What a scene holds: bands, type, range, faults, classes; of a recipe also its split and what it leaks.
+
+    Examples:
+
+      tricklab data stats scene.mat scene_gt.mat
+
+      tricklab data stats salinas-a-hybridsn --data DIR
+
+      tricklab data stats demo data.split.type=DisjointBands
+    """
+    from tricklab.data.printing import show_stats
+    from tricklab.data.summary import summarise, summarise_split
+    from tricklab.seeds import Seeds
+
+    first = Path(what[0])
+    if first.suffix in (".yaml", ".yml") or not (first.suffix and first.is_file()):
+        holder, seed = _holder(what[0], what[1:], data)
+        scene = holder.read()
+        found = {**summarise(scene, holder.ignore), **summarise_split(holder, scene, Seeds(seed, block))[1]}
+    else:
+        from tricklab.data.formats.by_suffix import read_files
+        from tricklab.errors import UserError
+
+        if len(what) > 2 or data is not None:
+            raise UserError("give a cube file and at most one label file", where="tricklab data stats")
+        found = summarise(read_files(first, Path(what[1]) if len(what) > 1 else None))
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        show_stats(_console(), found)
+
+
+@app.command()
+def split(
+    recipe: Annotated[str, typer.Argument(help="a recipe file or the name of a shipped recipe")],
+    changes: Annotated[list[str] | None, typer.Argument(help="+tricks and key=value")] = None,
+    out: Annotated[Path, typer.Option(help="folder for split.mat, leakage.json and split.png")] = Path("split"),
+    data: _Data = None,
+    block: _Block = 0,
+    as_json: _Json = False,
+) -> None:
+    """Draw a recipe's split and write its masks, what it leaks, and a picture; nothing is overwritten.
+
+    Examples:
+
+      tricklab data split demo --out split-0
+
+      tricklab data split salinas-a-hybridsn data.split.type=DisjointBands --data DIR --block 3 --out split-3
+    """
+    from tricklab.data.printing import show_split
+    from tricklab.data.split_files import write_split
+    from tricklab.data.summary import summarise_split
+    from tricklab.seeds import Seeds
+
+    holder, seed = _holder(recipe, changes or [], data)
+    drawn, found = summarise_split(holder, holder.read(), Seeds(seed, block))
+    paths = write_split(drawn, found["leakage"], out)
+    if as_json:
+        print(json.dumps({**found, "files": [str(path) for path in paths]}, indent=2))
+        return
+    console = _console()
+    show_split(console, found)
+    for path in paths:
+        console.print(str(path), markup=False, soft_wrap=True)
+
+
+@app.command()
+def get(
+    name: Annotated[str | None, typer.Argument(help="a known scene; without it all are listed")] = None,
+    check: Annotated[Path | None, typer.Option(help="compare this file with the known ones")] = None,
+    out: Annotated[Path | None, typer.Option(help="fetch the files that have an address into this folder")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Where a known public scene comes from, its files and terms; fetches them with --out, checks yours with --check.
+
+    Examples:
+
+      tricklab data get
+
+      tricklab data get indian-pines
+
+      tricklab data get salinas-a --out data
+
+      tricklab data get indian-pines --check Downloads/Indian_pines_corrected.mat
+    """
+    from dataclasses import asdict
+
+    from tricklab.data.printing import explain_scene, list_scenes
+    from tricklab.data.sources.catalogue import SCENES, known_scene
+    from tricklab.errors import UserError
+
+    if name is None:
+        if check is not None or out is not None:
+            raise UserError("name the scene", where="tricklab data get", fix=f"known: {', '.join(SCENES)}")
+        if as_json:
+            print(json.dumps({"scenes": [asdict(scene) for scene in SCENES.values()]}, indent=2))
+        else:
+            list_scenes(_console(), SCENES.values())
+        return
+    scene = known_scene(name)
+    if check is not None:
+        from tricklab.data.sources.file_check import check_file
+
+        found = check_file(check, scene)
+        print(json.dumps({"path": str(check), **asdict(found)}, indent=2) if as_json else f"{check}: {found}")
+    elif out is not None:
+        fetched = _fetch(scene, out)
+        print(json.dumps({"files": fetched}, indent=2) if as_json else "\n".join(item["path"] for item in fetched))
+    elif as_json:
+        print(json.dumps(asdict(scene), indent=2))
+    else:
+        explain_scene(_console(), scene)
+
+
+@app.command()
+def make(
+    folder: Annotated[Path, typer.Argument(help="where the files go")],
+    form: Annotated[str, typer.Option("--format", help="mat, mat73, envi or geotiff")] = "mat",
+    height: Annotated[int, typer.Option(help="rows")] = 96,
+    width: Annotated[int, typer.Option(help="columns")] = 96,
+    bands: Annotated[int, typer.Option(help="spectral bands")] = 64,
+    classes: Annotated[int, typer.Option(help="2 to 16")] = 6,
+    noise: Annotated[float, typer.Option(help="of the sensor, in reflectance")] = 0.02,
+    seed: Annotated[int, typer.Option(help="another scene for another number")] = 0,
+    as_json: _Json = False,
+) -> None:
+    """Write a synthetic scene in a real file format; nothing is overwritten.
+
+    Examples:
+
+      tricklab data make scene --format envi
+
+      tricklab data make scene --classes 9 --noise 0.03 --seed 4
+    """
+    from tricklab.data.formats.by_suffix import reader_for
+    from tricklab.data.formats.synthetic import SyntheticScene
+    from tricklab.data.formats.writers import write_scene
+
+    paths = write_scene(SyntheticScene(height, width, bands, classes, noise, seed).read(), folder, form)
+    config = {"type": reader_for(paths[0]), "image": paths[0].name, "labels": paths[1].name}
+    if as_json:
+        print(json.dumps({"files": [str(path) for path in paths], "scene": config}, indent=2))
+        return
+    console = _console()
+    for path in paths:
+        console.print(str(path), markup=False, soft_wrap=True)
+    written = ", ".join(f"{key}: {value}" for key, value in config.items())
+    console.print(f"in a recipe:  scene: {{{written}}}   with  --data {folder}", markup=False, soft_wrap=True)
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, stderr=stderr)
+
+
+def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[HyperspectralData, int]:
+    """The ``data:`` component of a recipe, and the recipe's seed."""
+    from tricklab import tricks
+    from tricklab.errors import UserError
+    from tricklab.recipe import load, resolve
+    from tricklab.registry import build
+
+    overrides = [change for change in changes if not change.startswith("+")]
+    if data is not None:
+        overrides.append(f"data.root={json.dumps(str(data))}")
+    loaded = load(recipe, overrides=overrides, tricks=[change for change in changes if change.startswith("+")])
+    resolved = resolve(tricks.apply(loaded).recipe)
+    if resolved.get("task") != "hyperspectral":
+        raise UserError(f"this command knows hyperspectral scenes, not {resolved.get('task')!r}", where=recipe)
+    return build("data", {"type": resolved.get("task"), **resolved.get("data")}), resolved.get("seed")
+
+
+def _fetch(scene: KnownScene, folder: Path) -> list[dict[str, str]]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+    from tricklab.data.sources.download import fetch
+    from tricklab.errors import UserError
+
+    missing = [file for file in scene.files if not (folder / file.name).exists()]
+    if not missing:
+        raise UserError("all of its files are there already", where=str(folder))
+    fetched = []
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        for file in missing:
+            task = bar.add_task(file.name, total=file.size)
+
+            def show(done: int, total: int | None, task: TaskID = task) -> None:
+                bar.update(task, completed=done, total=total)
+
+            found = fetch(file, scene, folder, show)
+            fetched.append({"path": str(folder / file.name), "sha256": found.sha256, "check": str(found)})
+    return fetched
