@@ -47,7 +47,13 @@ def build(
     """
     parsed = parse_recipe_arms(arms)
     cells = cells_of(design, parsed)
-    recipe = {"task": "hyperspectral", "seed": 0, "metric": {"monitor": "val/oa", "mode": "max", "delta": delta}}
+    recipe = {
+        "task": "hyperspectral",
+        "seed": 0,
+        "data": {"root": "/somewhere/private", "window": 15, "split": {"type": "RandomPixels", "train": 0.1}},
+        "train": {"epochs": 25},
+        "metric": {"monitor": "val/oa", "mode": "max", "delta": delta},
+    }
     metric = "val/loss" if minimise else "val/oa"
     planned = tuple(
         CellPlan(arms=cell, folder=name, recipe=recipe) for cell, name in zip(cells, folder_names(cells), strict=True)
@@ -58,7 +64,7 @@ def build(
         device="cpu", per_device=1, notes=("the design is both: two to six arms of one level each",),
     )  # fmt: skip
     experiment = Experiment.create(folder, plan.to_dict())
-    command = ["tricklab", "ablate", subject, *arms]
+    command = ["/home/somebody/bin/tricklab", "ablate", subject, *arms, "--data", "/somewhere/private"]
     experiment.append_look({"look": 1, "blocks": blocks, "event": "opened", "time": 1767261600, "command": command})
     for number, cell in enumerate(planned):
         for block in range(blocks):

@@ -85,12 +85,12 @@ def test_page_answers_the_question(page: Page) -> None:
     assert "Do +se, +step_decay(at=[41, 76]) or +ema(decay=0.99) improve val/oa of salinas-a-hybridsn?" in text
     for part in ("steadiness", "wins", "Alone and in company", "wall-clock seconds", "loss is nan at step 120",
                  "100.0 % of the val windows hold the centre", "An Honest Processor", "torch 2.11.0",
-                 "tricklab ablate salinas-a-hybridsn +se", "δ = 0.005", "second analysis, without the blocks"):  # fmt: skip
+                 "ablate salinas-a-hybridsn +se", "δ = 0.005", "second analysis, without"):  # fmt: skip
         assert part in text, part
 
 
 def test_every_drawing_has_a_name_and_curves_a_table(page: Page) -> None:
-    figures = [svg for svg in page.all("svg")]
+    figures = page.all("svg")
     assert len(figures) == 1 + 3 + 1 + 3 * 3 * 2
     assert all(svg.get("role") == "img" for svg in figures)
     axes = {(svg.get("data-axis"), svg.get("data-part")) for svg in figures if svg.get("data-axis")}
@@ -131,8 +131,8 @@ def test_csv_holds_unrounded_numbers(experiment: Path) -> None:
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     folder = build(
-        tmp_path / "hostile", ["evil: data.note=</script><script>alert(1)</script>", "optimizer.lr=<b>"], design="add-one",
-        blocks=3, failed=[(1, 1)], subject=HOSTILE, classes=[HOSTILE] * 4, message=HOSTILE,
+        tmp_path / "hostile", ["evil: data.note=</script><script>alert(1)</script>", "optimizer.lr=<b>"],
+        design="add-one", blocks=3, failed=[(1, 1)], subject=HOSTILE, classes=[HOSTILE] * 4, message=HOSTILE,
     )  # fmt: skip
     write(folder)
     text = (folder / "report.html").read_text(encoding="utf-8")

@@ -39,16 +39,14 @@ def data_rows(source: Source) -> list[tuple[str, str]]:
         rows.append(
             ("statistics fitted on", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in fitted.items()))
         )
-    rows += _leakage_rows([fact.get("data/leakage") for fact in facts])
+    rows += _leakage_rows(source)
     return rows
 
 
 def data_notes(source: Source) -> list[dict[str, str]]:
     """One plain sentence on leakage, where it was measured."""
     notes = []
-    for name, figures in _leakage_by_split(
-        [run.evidence.facts.get("data/leakage") for run in _one_run_a_block(source)]
-    ):
+    for name, figures in leakage_of(source):
         shares = [float(one["centre_share"]) for one in figures if one.get("centre_share") is not None]
         if not shares:
             continue
@@ -77,10 +75,11 @@ def _first(facts: list[dict[str, Any]], name: str) -> Any:
     return next((fact[name] for fact in facts if name in fact), None)
 
 
-def _leakage_by_split(recorded: list[Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+def leakage_of(source: Source) -> list[tuple[str, list[Mapping[str, Any]]]]:
     """Leakage figures of every block by evaluated split."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for one in recorded:
+    for run in _one_run_a_block(source):
+        one = run.evidence.facts.get("data/leakage")
         if not isinstance(one, Mapping):
             continue
         apart = one.get("splits") or {str(one.get("split") or "evaluation"): one}
@@ -89,9 +88,9 @@ def _leakage_by_split(recorded: list[Any]) -> list[tuple[str, list[Mapping[str, 
     return list(found.items())
 
 
-def _leakage_rows(recorded: list[Any]) -> list[tuple[str, str]]:
+def _leakage_rows(source: Source) -> list[tuple[str, str]]:
     rows = []
-    for name, figures in _leakage_by_split(recorded):
+    for name, figures in leakage_of(source):
         parts = []
         for key, text in LEAKAGE.items():
             shares = [float(one[key]) for one in figures if one.get(key) is not None]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tricklab.errors import UserError
 from tricklab.lab.report.confusion_figure import confusion_figure
 from tricklab.lab.report.curve_figure import curve_figure
 from tricklab.lab.report.map_figures import class_map_figure, split_figure
@@ -48,6 +49,32 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | None = None) -> lis
     if labels is not None or prediction is not None:
         written.append(class_map_figure(labels, prediction, classes, run.figures / "class_map.png"))
     return written
+
+
+def fold_of(folder: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Fold:
+    """The data of a run's block, drawn again from its recipe.
+
+    Args:
+        data: folder of the data files; the run's own if not given.
+
+    Raises:
+        UserError: the run is not one of a recipe, or its data are not to be had.
+    """
+    from tricklab.recipe import load, resolve, settings
+    from tricklab.registry import load as load_component
+    from tricklab.seeds import Seeds
+
+    run = RunFolder.open(folder)
+    tree = run.recipe
+    if not tree.get("task"):
+        raise UserError("only runs of a recipe have data to draw", where=os.fspath(folder))
+    if data is not None:
+        tree["data"]["root"] = os.fspath(data)
+    chosen = settings(resolve(load(tree)))
+    task = load_component("task", chosen.task)(settings=chosen, seeds=Seeds(chosen.seed, run.declared["block"]))
+    task.prepare()
+    found: Fold = task.fold
+    return found
 
 
 def _whole_scene(folder: Path) -> NDArray[Any] | None:

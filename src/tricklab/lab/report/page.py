@@ -74,6 +74,7 @@ def html(source: Source, *, written: str, beside: list[str]) -> str:
         verdicts=tables.verdict_rows(source),
         verdict_caption=tables.verdict_caption(source),
         remarks=words.remarks(source),
+        meanings=tables.arm_meanings(source),
         glossary=words.GLOSSARY,
         forest_caption=_forest_caption(source),
         slopes_caption=_slopes_caption(source),

@@ -80,6 +80,11 @@ class Source:
         return str(self.plan.get("subject") or self.name)
 
     @property
+    def title(self) -> str:
+        """The subject without the folders of its file."""
+        return Path(self.subject).stem if self.plan.get("kind") == "recipe" else self.subject
+
+    @property
     def metric(self) -> str:
         return str(self.outcome["metric"])
 

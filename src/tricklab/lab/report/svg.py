@@ -63,6 +63,17 @@ def drawing(width: float, height: float, title: str, description: str, *children
     )
 
 
+def standalone(node: Node, css: str) -> str:
+    """A drawing as a file of its own: the style inside, a ground that follows light and dark."""
+    width, height = str(node.attributes["viewBox"]).split()[2:]
+    alone = Node(node.tag, **{**node.attributes, "width": width, "height": height})
+    ground = Node("rect", width=width, height=height, class_="ground")
+    alone.add(*node.children[:2], Node("style", css + ".ground { fill: var(--paper); }"), ground, *node.children[2:])
+    # inside an SVG file a style element is text; it holds neither < nor &
+    assert "<" not in css and "&" not in css  # noqa: PT018
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{alone}\n'
+
+
 def path(points: list[tuple[float, float]], **attributes: str | float | None) -> Node:
     """A line through ``points`` (pixels), one decimal each."""
     steps = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)

@@ -70,6 +70,16 @@ def cautions(source: Source) -> list[str]:
     return found
 
 
+def arm_meanings(source: Source) -> list[tuple[str, str]]:
+    """(name, changes) of the arms whose name does not say what they change."""
+    found = []
+    for arm in source.plan.get("arms") or ():
+        changes = " ".join(str(change["text"]) for change in arm.get("changes") or () if change["kind"] != "level")
+        if changes and changes not in str(arm["name"]):
+            found.append((str(arm["name"]), changes))
+    return found
+
+
 def value_digits(source: Source) -> int:
     """Decimals of single values: enough to show differences between them."""
     values = [run.value for run in source.runs if run.value is not None]

@@ -50,6 +50,13 @@ def verdict_table(source: Source) -> str:
     return table(["trick", "verdict", "effect", "interval", "p", "p (Holm)", "wins", "steadiness", "interaction"], rows)
 
 
+def remark_list(source: Source) -> str:
+    """What short arm names stand for, and everything beside the verdicts that a reader must know."""
+    lines = [f"- {escaped(name)} stands for {escaped(changes)}" for name, changes in tables.arm_meanings(source)]
+    lines += [f"- {escaped(f'{name}: {said}' if name else said)}" for name, said in words.remarks(source)]
+    return "\n".join(lines)
+
+
 def arm_table(source: Source) -> str:
     """Mean, spread and cost of each arm."""
     keys = ("name", "n", "failed", "mean", "sd", "lowest", "highest", "cost")
@@ -71,7 +78,7 @@ def markdown(source: Source, *, written: str) -> str:
     for caution in tables.cautions(source):
         lines += ["", f"> {escaped(caution)}"]
     lines += ["", "## Verdicts", "", escaped(tables.verdict_caption(source)), "", verdict_table(source), ""]
-    lines += [f"- {escaped(f'{name}: {text}' if name else text)}" for name, text in words.remarks(source)]
+    lines += [remark_list(source)]
     lines += ["", "## Arms", "", arm_table(source), "", escaped(tables.trivial_sentence(source)), ""]
     lines += ["## Values", "", value_table(source), "", "## Runs that did not finish", ""]
     failed = tables.unfinished_rows(source)

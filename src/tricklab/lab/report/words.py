@@ -58,7 +58,7 @@ def joined(names: Sequence[str], last: str = "and") -> str:
 def question(source: Source) -> str:
     """The question that the experiment asks, in words."""
     names = [str(trick["name"]) for trick in source.tricks]
-    recipe = source.subject
+    recipe = source.title
     if not names:
         return f"How does {recipe} do on {source.metric}?"
     if len(names) > 4:
