@@ -77,6 +77,7 @@ def test_oscillation_is_scipys_local_line() -> None:
 def test_oscillation_of_too_little_is_unknown() -> None:
     assert oscillation([1.0, 2.0, 3.0, 4.0]) is None
     assert oscillation([1.0] * 10) == 0.0
+    assert oscillation(np.random.default_rng(0).normal(size=200_000)) == pytest.approx(1.0, rel=0.01)
     assert oscillation([1.0] * 9 + [math.nan]) is None
     with pytest.raises(ValueError, match="odd number"):
         oscillation([1.0] * 10, window=4)

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from tricklab.records import save_tree
 from tricklab.records.atomic import clear_leftovers, replacing, write_atomic
 
 FULL_DISK = """
@@ -52,9 +54,10 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_atomic(tmp_path / "a", "x")
+        save_tree(tmp_path / "b", {"x": torch.ones(1)})
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"] == [0o640, 0o640]
 
 
 def test_a_failing_writer_leaves_the_old_file(tmp_path: Path) -> None:

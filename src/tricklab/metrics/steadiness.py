@@ -30,15 +30,18 @@ def oscillation(loss: Sequence[float] | np.ndarray, window: int | None = None) -
         raise ValueError(f"the window must be an odd number of rows, at least 3, not {window}")
     if len(values) < window or not np.isfinite(values).all():
         return None
-    index = np.arange(len(values))
-    start = np.clip(index - window // 2, 0, len(values) - window)
-    rows = np.lib.stride_tricks.sliding_window_view(values, window)[start]
-    offset = np.arange(window) - (window - 1) / 2
+    half = window // 2
+    offset = np.arange(-half, half + 1)
     spread = (offset**2).sum()
-    here = index - start - (window - 1) / 2
-    fitted = rows.mean(axis=1) + (rows @ offset / spread) * here
-    leverage = 1 / window + here**2 / spread
-    return float(np.sqrt(((values - fitted) ** 2 / (1 - leverage)).mean()))
+    # in the middle of its window a least-squares line is at the window's mean: no slope is needed there
+    centred = values - values.mean()
+    sums = np.concatenate([[0.0], np.cumsum(centred)])
+    squares = (centred[half : len(values) - half] - (sums[window:] - sums[:-window]) / window) ** 2 / (1 - 1 / window)
+    total = squares.sum()
+    for rows, ends in ((values[:window], slice(0, half)), (values[-window:], slice(half + 1, window))):
+        residual = rows - rows.mean() - (rows @ offset / spread) * offset
+        total += (residual**2 / (1 - 1 / window - offset**2 / spread))[ends].sum()
+    return float(np.sqrt(total / len(values)))
 
 
 def samples_to_loss(
@@ -62,6 +65,8 @@ def samples_to_loss(
     values, seen = np.asarray(loss, dtype=np.float64), np.asarray(samples)
     if len(values) != len(seen):
         raise ValueError(f"{len(seen)} sample counts for {len(values)} losses")
-    means = np.array([values[max(0, i - smooth + 1) : i + 1].mean() for i in range(len(values))])
+    before = np.concatenate([np.zeros(smooth - 1), values])
+    sums = np.lib.stride_tricks.sliding_window_view(before, smooth).sum(axis=1) if len(values) else values
+    means = sums / np.minimum(np.arange(len(values)) + 1, smooth)
     reached = {f"{threshold:g}": np.flatnonzero(means <= threshold) for threshold in thresholds}
     return {name: int(seen[found[0]]) if found.size else None for name, found in reached.items()}

@@ -41,7 +41,7 @@ class Schedules:
 
     def factor(self, step: int) -> float:
         """Factor on every group's learning rate for the optimizer step that follows ``step`` finished ones."""
-        return math.prod(schedule.factor(step, self.clock) for schedule in self.schedules)
+        return math.prod((schedule.factor(step, self.clock) for schedule in self.schedules), start=1.0)
 
     def momentum(self, step: int) -> float | None:
         """Momentum for that step, or None where no schedule moves it."""
