@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tricklab.recipe.calls import TrickCall, parse
 from tricklab.recipe.located import Origin
 from tricklab.recipe.recipe import Recipe
-from tricklab.recipe.shipped import shipped
+from tricklab.recipe.shipped_recipes import shipped
 
 if TYPE_CHECKING:
     from tricklab.recipe.editor_json import editor_schema

@@ -11,7 +11,7 @@ from tricklab.recipe import calls as trick_calls
 from tricklab.recipe.located import Located, Origin, locate, merge, plain
 from tricklab.recipe.overrides import apply_overrides
 from tricklab.recipe.recipe import Recipe
-from tricklab.recipe.shipped import shipped
+from tricklab.recipe.shipped_recipes import shipped
 from tricklab.recipe.yaml_nodes import read
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tricklab.errors import UserError, nearest
-from tricklab.recipe.located import Located, Origin, find, merge
+from tricklab.recipe.defaults import BELOW_OVERRIDES
+from tricklab.recipe.located import Located, Origin, find, locate, merge, put
 from tricklab.recipe.paths import Path, join, split
 from tricklab.recipe.yaml_nodes import read
 
@@ -23,7 +24,10 @@ def parse_override(text: str) -> tuple[Path, Located]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"{text!r} is not an override", where=COMMAND_LINE.text, fix="write key=value, or +trick")
-    path = split(key.strip())
+    try:
+        path = split(key.strip())
+    except UserError as error:
+        raise UserError(error.what, where=f"command line, {text}", fix=error.fix) from None
     if path[0] in _NOT_HERE:
         raise UserError(f"{path[0]!r} cannot be overridden", where=f"command line, {text}", fix=_NOT_HERE[path[0]])
     read_value = read(value, f"command line, {text}", place=lambda line: f"command line, {text}")
@@ -46,12 +50,23 @@ def apply_overrides(root: Located, texts: Sequence[str]) -> Located:
         parsed[path] = value
     over = Located({}, COMMAND_LINE, partial=True)
     for path in sorted(parsed, key=len):
+        root = _with_default(root, path)
         _check_items(root, path)
         single = parsed[path]
         for segment in reversed(path):
             single = Located({segment: single}, COMMAND_LINE, partial=True)
         over = _join_partial(over, single)
     return merge(root, over)
+
+
+def _with_default(root: Located, path: Path) -> Located:
+    """Put the default under a path that leads into a section on which the recipe is silent."""
+    for section, value in BELOW_OVERRIDES.items():
+        if path[: len(section)] == section and len(path) > len(section) and find(root, section) is None:
+            above = find(root, section[:-1])
+            if above is None or isinstance(above.value, dict):
+                return put(root, section, locate(value, Origin("default")))
+    return root
 
 
 def _join_partial(first: Located, second: Located) -> Located:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tricklab.recipe.defaults import LOSSES, OPTIMIZER
+
 Component = dict[str, Any]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -83,9 +85,9 @@ class Settings(Section):
     data: Component = Field(description="the keys of the task's data")
     model: Component = Field(json_schema_extra={"x-kind": "model"})
     losses: list[Component] = Field(
-        [{"type": "CrossEntropyLoss", "on": "main"}], json_schema_extra={"x-kind": "loss", "x-list": True}
+        default=LOSSES, json_schema_extra={"x-kind": "loss", "x-list": True}
     )
-    optimizer: Component = Field(default={"type": "Adam"}, json_schema_extra={"x-kind": "optimizer"})
+    optimizer: Component = Field(default=OPTIMIZER, json_schema_extra={"x-kind": "optimizer"})
     schedule: list[Component] = Field(default=[], json_schema_extra={"x-kind": "schedule", "x-list": True})
     train: Train = Train()
     evaluate: Evaluate = Evaluate()

@@ -20,7 +20,8 @@ class _Writer(yaml.SafeDumper):
 def _text(writer: _Writer, value: str) -> yaml.ScalarNode:
     # 1e-3 is text to PyYAML's resolver and a number to ours: quote whatever either would not take for text
     ambiguous = not isinstance(core_scalar(value), str) if len(value) < 4000 else False
-    return writer.represent_scalar("tag:yaml.org,2002:str", value, style="'" if ambiguous else None)
+    style = '"' if not value.isprintable() else "'" if ambiguous else None
+    return writer.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 def _list(writer: _Writer, value: list[Any]) -> yaml.SequenceNode:

@@ -20,7 +20,7 @@ def clip_norm(recipe: Recipe, value: Positive = 1.0) -> Recipe:
 @clip_norm.probe(when="fit")
 def some_were_clipped(evidence: Evidence) -> Proof:
     """At least one step's gradient was longer than the bound: a bound that is never reached does nothing."""
-    _, shares = evidence.series("observe/clip_norm/clipped")
+    _, shares = evidence.series("clipped")
     if not len(shares):
         return Proof(False, "no clipped share was recorded")
     share = float(shares.mean())

@@ -1,0 +1,16 @@
+"""Defaults of keys that hold components: what ``losses.0.weight=2`` changes where a recipe has no ``losses``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LOSSES: list[dict[str, Any]] = [{"type": "CrossEntropyLoss", "on": "main"}]
+OPTIMIZER: dict[str, Any] = {"type": "Adam"}
+BELOW_OVERRIDES: dict[tuple[str, ...], Any] = {
+    ("losses",): LOSSES,
+    ("optimizer",): OPTIMIZER,
+    ("schedule",): [],
+    ("model", "insert"): [],
+    ("evaluate", "postprocess"): [],
+    ("log", "loggers"): [],
+}

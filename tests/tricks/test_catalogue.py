@@ -1,0 +1,144 @@
+"""What every trick of the catalogue must be; third parties may run the same checks on theirs."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.tricks.arguments import BASELINE, call_of
+from tricklab import tricks
+from tricklab.errors import UserError
+from tricklab.recipe import Recipe, load, parse, resolve
+from tricklab.tricks import Trick
+
+CATALOGUE = tricks.catalogue()
+CONTRACT = {
+    "step_decay", "warmup", "cosine", "poly", "one_cycle", "se", "no_head_relu", "dropout", "ema", "swa", "tta", "flips",
+    "rot90", "spectral_noise", "band_dropout", "class_balanced", "class_weights", "label_smoothing", "clip_norm", "sgd",
+    "adamw", "weight_decay", "whiten", "no_whiten", "bf16",
+}  # fmt: skip
+WRITES = {
+    "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
+    "se": "model.insert", "no_head_relu": "model.head_relu", "dropout": "model.dropout", "ema": "evaluate.",
+    "swa": "evaluate.", "tta": "evaluate.postprocess", "flips": "data.augment", "rot90": "data.augment",
+    "spectral_noise": "data.augment", "band_dropout": "data.augment", "class_balanced": "data.sampler",
+    "class_weights": "losses.0.class_weight", "label_smoothing": "losses.0.label_smoothing",
+    "clip_norm": "train.clip_norm", "sgd": "optimizer", "adamw": "optimizer",
+    "weight_decay": "optimizer.weight_decay", "whiten": "data.whiten", "no_whiten": "data.whiten",
+    "bf16": "train.precision",
+}  # fmt: skip
+
+
+def baseline(name: str) -> Recipe:
+    return load("demo", BASELINE.get(name, []))
+
+
+def test_the_catalogue_is_complete() -> None:
+    shipped = {trick.name for trick in CATALOGUE if "/src/tricklab/tricks/" in trick.file.replace("\\", "/")}
+    assert shipped == CONTRACT
+
+
+@pytest.mark.parametrize("trick", CATALOGUE, ids=lambda trick: trick.name)
+def test_a_trick_says_what_it_is(trick: Trick) -> None:
+    assert trick.summary.endswith(".")
+    assert trick.source
+    assert trick.probes, "no liveness probe"
+    assert all(inspect.getdoc(probe.function) for probe in trick.probes)
+    assert len(inspect.getsource(inspect.getmodule(trick.patch)).splitlines()) < 80  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("trick", CATALOGUE, ids=lambda trick: trick.name)
+def test_a_patch_is_pure_and_writes_what_it_should(trick: Trick) -> None:
+    recipe = resolve(baseline(trick.name))
+    before = recipe.tree
+    call = parse(call_of(trick.name))
+    first, second = tricks.apply(recipe, [call]), tricks.apply(recipe, [call])
+    assert recipe.tree == before
+    assert first.recipe.tree == second.recipe.tree
+    assert first.writes == second.writes
+    assert first.writes[0]
+    assert all(path.startswith(WRITES[trick.name]) for path in first.writes[0])
+    assert first.recipe.digest() != recipe.digest()
+    assert (first.recipe.digest("fit") == recipe.digest("fit")) == (trick.stage == "evaluate")
+    for path, (_, after) in first.writes[0].items():
+        assert first.recipe.get(path, None) == after
+        assert first.recipe.origin(path).text == f"trick {trick.name}"
+
+
+@pytest.mark.parametrize("trick", CATALOGUE, ids=lambda trick: trick.name)
+def test_arguments_are_checked(trick: Trick) -> None:
+    with pytest.raises(UserError, match="has no argument 'bogus'"):
+        tricks.apply(baseline(trick.name), [parse(f"+{trick.name}(bogus=1)")])
+    for parameter in trick.parameters:
+        if "str" in parameter.annotation:
+            continue
+        others = [f"{p.name}=0.5" for p in trick.parameters if p.required and p.name != parameter.name]
+        text = ", ".join([*others, f"{parameter.name}={{a: b}}"])
+        with pytest.raises(UserError, match=f"of '{parameter.name}'"):
+            tricks.apply(baseline(trick.name), [parse(f"+{trick.name}({text})")])
+    for parameter in (p for p in trick.parameters if p.required):
+        with pytest.raises(UserError, match=f"needs the argument '{parameter.name}'"):
+            tricks.apply(baseline(trick.name), [parse(f"+{trick.name}")])
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("+ema(decay=1.5)", "less than 1"),
+        ("+ema(decay=0)", "greater than 0"),
+        ("+ema(warmup=1)", "wrong value 1 of 'warmup'"),
+        ("+step_decay(at=41)", "wrong value 41 of 'at'"),
+        ("+step_decay(at=[-1])", "greater than 0"),
+        ("+dropout(p='0.2')", "wrong value '0.2'"),
+        ("+dropout(p=1)", "less than 1"),
+        ("+se(reduction=2.5)", "wrong value 2.5"),
+        ("+class_weights(kind=blanced)", "'balanced' or 'effective'"),
+        ("+warmup(epochs=1, iterations=3)", "both given"),
+        ("+clip_norm(value=.nan)", "wrong value nan"),
+        ("+clip_norm(value=.inf)", "inf"),
+    ],
+)
+def test_wrong_arguments(text: str, what: str) -> None:
+    with pytest.raises(UserError) as caught:
+        tricks.apply(load("demo"), [parse(text)])
+    assert what in caught.value.what
+    assert text in (caught.value.where or "") or "trick" in (caught.value.where or "")
+
+
+def test_listing_tricks_needs_no_torch() -> None:
+    code = "import sys; from tricklab import tricks; tricks.catalogue(); print([m for m in HEAVY if m in sys.modules])"
+    code = code.replace("HEAVY", "('torch', 'numpy', 'pydantic', 'lightning', 'scipy')")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_plugin_comes_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tricklab.tricks import _catalogue
+
+    class Point:
+        name, value = "mine", "mine:tricks"
+
+        def load(self) -> Any:
+            return tricks.trick("from_a_plugin", source="nowhere")(lambda recipe: recipe.set("seed", 5))
+
+    class Broken:
+        name, value = "broken", "broken:tricks"
+
+        def load(self) -> Any:
+            raise ImportError("no module named broken")
+
+    monkeypatch.setattr("tricklab.tricks._base.REGISTERED", dict(_catalogue.REGISTERED))
+    monkeypatch.setattr(_catalogue, "entry_points", lambda group: [Point()] if group == "tricklab" else [])
+    monkeypatch.setattr(_catalogue, "_import_all", _catalogue._import_all.__wrapped__)
+    try:
+        assert tricks.get("from_a_plugin").source == "nowhere"
+        assert tricks.apply(load("demo"), [parse("+from_a_plugin")]).recipe.get("seed") == 5
+    finally:
+        _catalogue.REGISTERED.pop("from_a_plugin", None)
+    monkeypatch.setattr(_catalogue, "entry_points", lambda group: [Broken()])
+    with pytest.raises(UserError, match="plugin 'broken' cannot be imported"):
+        tricks.catalogue()

@@ -1,0 +1,61 @@
+"""Every trick on a tiny recipe: its probes pass when it is on, and fail on the evidence of the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.tricks.arguments import BASELINE, call_of
+from tricklab import tricks
+from tricklab.recipe import load
+from tricklab.records import Evidence, RunFolder
+
+TINY = {
+    "task": "hyperspectral",
+    "data": {
+        "scene": {"type": "SyntheticScene", "height": 48, "width": 48, "bands": 24, "classes": 4},
+        "window": 11,
+        "pca": 13,
+        "split": {"type": "RandomPixels", "train": 0.1, "val": 0.1},
+    },
+    "model": {"type": "HybridSN"},
+    "train": {"epochs": 3, "batch_size": 16, "log_every": {"iterations": 2}},
+}
+Run = Callable[[str | None, list[str]], Evidence]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Train and evaluate the tiny recipe, with a trick or without; the same run is made once."""
+    from tricklab.engine import execute
+
+    done: dict[tuple[str | None, tuple[str, ...]], Evidence] = {}
+
+    def one(call: str | None, overrides: list[str]) -> Evidence:
+        key = (call, tuple(overrides))
+        if key not in done:
+            applied = tricks.apply(load(TINY, overrides, [call] if call else []))
+            folder = tmp_path_factory.mktemp("runs") / "tiny" / "arm" / "0"
+            declared = [{"name": c.name, "arguments": c.arguments, "writes": {}} for c in applied.calls]
+            RunFolder.create(folder, recipe=applied.recipe.tree, block=0, arm="arm", experiment="tiny", tricks=declared)
+            execute(folder, threads=1, device="cpu", progress=False)
+            done[key] = Evidence.from_folder(folder)
+        return done[key]
+
+    return one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [trick.name for trick in tricks.catalogue()])
+def test_probes_pass_when_on_and_fail_when_off(name: str, run: Run) -> None:
+    call, overrides = call_of(name), BASELINE.get(name, [])
+    on, off = run(call, overrides), run(None, overrides)
+    assert on.status["state"] == "finished", on.status
+    assert off.status["state"] == "finished", off.status
+    probes = tricks.probes([tricks.parse(call)])
+    assert probes, f"{name} has no probe"
+    for _, when, probe in probes:
+        with_it, without_it = probe(on), probe(off)
+        assert with_it.live, f"on, {when}: {with_it.text}"
+        assert not without_it.live, f"off, {when}: {without_it.text}"
