@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -17,9 +18,9 @@ from tricklab.tricks import Trick
 
 CATALOGUE = tricks.catalogue()
 CONTRACT = {
-    "step_decay", "warmup", "cosine", "poly", "one_cycle", "se", "no_head_relu", "dropout", "ema", "swa", "tta", "flips",
-    "rot90", "spectral_noise", "band_dropout", "class_balanced", "class_weights", "label_smoothing", "clip_norm", "sgd",
-    "adamw", "weight_decay", "whiten", "no_whiten", "bf16",
+    "step_decay", "warmup", "cosine", "poly", "one_cycle", "se", "no_head_relu", "dropout", "ema", "swa", "tta",
+    "flips", "rot90", "spectral_noise", "band_dropout", "class_balanced", "class_weights", "label_smoothing", "clip_norm",
+    "sgd", "adamw", "weight_decay", "whiten", "no_whiten", "bf16",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
@@ -66,7 +67,9 @@ def test_a_patch_is_pure_and_writes_what_it_should(trick: Trick) -> None:
     assert (first.recipe.digest("fit") == recipe.digest("fit")) == (trick.stage == "evaluate")
     for path, (_, after) in first.writes[0].items():
         assert first.recipe.get(path, None) == after
-        assert first.recipe.origin(path).text == f"trick {trick.name}"
+        if first.recipe.has(path):
+            assert first.recipe.origin(path).text.split()[0] in ("trick", "default")
+    assert f"trick {trick.name}" in {first.recipe.origin(path).text for path in first.writes[0]}
 
 
 @pytest.mark.parametrize("trick", CATALOGUE, ids=lambda trick: trick.name)
@@ -76,10 +79,10 @@ def test_arguments_are_checked(trick: Trick) -> None:
     for parameter in trick.parameters:
         if "str" in parameter.annotation:
             continue
-        others = [f"{p.name}=0.5" for p in trick.parameters if p.required and p.name != parameter.name]
-        text = ", ".join([*others, f"{parameter.name}={{a: b}}"])
+        call = parse(call_of(trick.name))
+        wrong = dataclasses.replace(call, arguments=call.arguments | {parameter.name: {"a": "b"}})
         with pytest.raises(UserError, match=f"of '{parameter.name}'"):
-            tricks.apply(baseline(trick.name), [parse(f"+{trick.name}({text})")])
+            tricks.apply(baseline(trick.name), [wrong])
     for parameter in (p for p in trick.parameters if p.required):
         with pytest.raises(UserError, match=f"needs the argument '{parameter.name}'"):
             tricks.apply(baseline(trick.name), [parse(f"+{trick.name}")])
@@ -106,7 +109,7 @@ def test_wrong_arguments(text: str, what: str) -> None:
     with pytest.raises(UserError) as caught:
         tricks.apply(load("demo"), [parse(text)])
     assert what in caught.value.what
-    assert text in (caught.value.where or "") or "trick" in (caught.value.where or "")
+    assert parse(text).name in (caught.value.where or "")
 
 
 def test_listing_tricks_needs_no_torch() -> None:
@@ -131,7 +134,6 @@ def test_a_plugin_comes_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
         def load(self) -> Any:
             raise ImportError("no module named broken")
 
-    monkeypatch.setattr("tricklab.tricks._base.REGISTERED", dict(_catalogue.REGISTERED))
     monkeypatch.setattr(_catalogue, "entry_points", lambda group: [Point()] if group == "tricklab" else [])
     monkeypatch.setattr(_catalogue, "_import_all", _catalogue._import_all.__wrapped__)
     try:

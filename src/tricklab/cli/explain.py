@@ -87,11 +87,12 @@ def leaves(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
 
 def show(name: str, applied: Applied, defaults: bool) -> None:
     """Two tables: values, and what each trick writes."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from tricklab.cli.console import console
+
+    out = console()
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("key", "value", "from"):
         table.add_column(title, overflow="fold")
@@ -101,11 +102,11 @@ def show(name: str, applied: Applied, defaults: bool) -> None:
             continue
         style = "dim" if by_default else "green" if origin.startswith("trick ") else None
         table.add_row(escape(path), escape(json.dumps(value, ensure_ascii=False)), escape(origin), style=style)
-    console.print(table)
+    out.print(table)
     for place, call in enumerate(applied.calls):
-        console.print(f"\n[bold cyan]{escape(call.text)}[/bold cyan] ({escape(str(call.origin))}) writes")
+        out.print(f"\n[bold cyan]{escape(call.text)}[/bold cyan] ({escape(str(call.origin))}) writes")
         for path, (before, after) in applied.writes[place].items():
             change = f"{json.dumps(before, ensure_ascii=False)} -> {json.dumps(after, ensure_ascii=False)}"
-            console.print(f"  {escape(path)}: {escape(change)}", soft_wrap=True)
+            out.print(f"  {escape(path)}: {escape(change)}", soft_wrap=True)
     fit, evaluate = applied.recipe.digest("fit"), applied.recipe.digest("evaluate")
-    console.print(f"\n{escape(name)}: identity of the training {fit[:12]}, of the evaluation {evaluate[:12]}")
+    out.print(f"\n{escape(name)}: identity of the training {fit[:12]}, of the evaluation {evaluate[:12]}")

@@ -24,15 +24,16 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="one JSON docum
     if as_json:
         print(json.dumps({"models": [asdict(entry) for entry in models]}, indent=2))
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from tricklab.cli.console import console
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("model", "what it is", "source"):
         table.add_column(title, overflow="fold")
     for entry in models:
         table.add_row(f"[cyan]{entry.name}[/cyan]", escape(entry.summary), escape(entry.source))
-    console = Console(highlight=False)
-    console.print(table)
-    console.print("\nName one in a recipe (model: {type: NAME}) or on the command line (model=NAME).")
+    out = console()
+    out.print(table)
+    out.print("\nName one in a recipe (model: {type: NAME}) or on the command line (model=NAME).")

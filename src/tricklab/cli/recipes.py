@@ -17,21 +17,22 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="one JSON docum
 
       tricklab explain demo
     """
-    from tricklab.recipe.shipped import shipped, summary
+    from tricklab.recipe.shipped_recipes import shipped, summary
 
     found = [{"name": name, "summary": summary(path), "file": str(path)} for name, path in shipped().items()]
     if as_json:
         print(json.dumps({"recipes": found}, indent=2))
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from tricklab.cli.console import console
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("recipe", "what it is"):
         table.add_column(title, overflow="fold")
     for item in found:
         table.add_row(f"[cyan]{item['name']}[/cyan]", escape(item["summary"]))
-    console = Console(highlight=False)
-    console.print(table)
-    console.print("\nStart your own from one of them: a file whose first line is  base: NAME")
+    out = console()
+    out.print(table)
+    out.print("\nStart your own from one of them: a file whose first line is  base: NAME")

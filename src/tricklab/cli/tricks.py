@@ -62,37 +62,40 @@ def describe(trick: Trick) -> dict[str, Any]:
 
 
 def show_all(tricks: list[Trick]) -> None:
-    """One line a trick."""
-    from rich.console import Console
+    """A trick a line, its arguments below."""
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("trick", "what it does", "fits"):
-        table.add_column(title, overflow="fold")
+    from tricklab.cli.console import console
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="cyan")
+    table.add_column()
     for trick in tricks:
-        tasks = "every task" if trick.tasks == "all" else ", ".join(trick.tasks)
-        table.add_row(f"[cyan]+{_signature(trick)}[/cyan]", _escaped(trick.summary), tasks)
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(
-        '\n`tricklab tricks NAME` shows one in full; turn it on with: tricklab train RECIPE "+NAME(key=value)"'
+        only = "" if trick.tasks == "all" else f" [dim](only {', '.join(trick.tasks)})[/dim]"
+        arguments = ", ".join(map(_parameter, trick.parameters))
+        below = f"\n[dim]{_escaped(arguments)}[/dim]" if arguments else ""
+        table.add_row(f"+{trick.name}", _escaped(trick.summary.replace("``", "")) + only + below)
+    out = console()
+    out.print(table)
+    out.print(
+        '\n`tricklab tricks NAME` shows one in full. Turn it on: tricklab train RECIPE "+NAME(key=value)"',
+        soft_wrap=True,
     )
 
 
 def show_one(trick: Trick) -> None:
     """A trick in full."""
-    from rich.console import Console
+    from tricklab.cli.console import console
 
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold cyan]+{_signature(trick)}[/bold cyan]\n")
-    console.print(_escaped(trick.description))
     tasks = "every task" if trick.tasks == "all" else ", ".join(trick.tasks)
     acts = "on evaluation only: costs no training" if trick.stage == "evaluate" else "on training"
-    console.print(f"\n[bold]fits[/bold]    {tasks}\n[bold]acts[/bold]    {acts}")
+    lines = [f"[bold cyan]+{_signature(trick)}[/bold cyan]", "", _escaped(trick.description.replace("``", "")), ""]
+    lines += [f"[bold]fits[/bold]    {tasks}", f"[bold]acts[/bold]    {acts}"]
     for probe in trick.probes:
         proof = (probe.function.__doc__ or "").split("\n")[0]
-        console.print(f"[bold]proof[/bold]   {_escaped(proof)} ({probe.when.replace('_', ' ')})")
-    console.print(f"[bold]source[/bold]  {_escaped(trick.source or 'not given')}\n[bold]file[/bold]    {trick.file}")
+        lines.append(f"[bold]proof[/bold]   {_escaped(proof)} (judged after the {probe.when.replace('_', ' ')})")
+    lines += [f"[bold]source[/bold]  {_escaped(trick.source or 'not given')}", f"[bold]file[/bold]    {trick.file}"]
+    console().print("\n".join(lines), soft_wrap=True)
 
 
 def _signature(trick: Trick) -> str:

@@ -109,6 +109,8 @@ def _carried(before: Located | None, after: Located, origin: Origin) -> Located:
     """``after`` in which what did not change keeps its origin and the rest has the trick's."""
     if before is not None and plain(before) == plain(after):
         return before
+    if before is not None and type(before.value) is not type(after.value):
+        before = None
     above = before.origin if before is not None else origin
     if isinstance(after.value, dict):
         child = before.child if before is not None else lambda segment: None
