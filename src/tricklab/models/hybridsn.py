@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
 from tricklab.layers.convolution import ConvReLU2d, ConvReLU3d
+from tricklab.layers.squeeze_excitation import SE
 from tricklab.models.insert import inserted_blocks, inserted_names
+from tricklab.models.sharing import WindowLinear, forward_windows
+from tricklab.observe import observe
 from tricklab.registry import component
 
 REACH = 8
@@ -36,6 +40,8 @@ class HybridSN(nn.Module):
 
     Shape:
         (N, bands, window, window) float → ``{"main": logits (N, classes)}``.
+
+    Observes ``head/hidden``, what enters the dropout before each of the last two dense layers.
 
     Raises:
         UserError: too few bands, too small a window, a dropout outside [0, 1).
@@ -78,6 +84,10 @@ class HybridSN(nn.Module):
             )
         return {"main": self._dense(self.conv2d(self._spectral(x)))}
 
+    def forward_windows(self, cube_padded: torch.Tensor, centres: torch.Tensor | np.ndarray) -> dict[str, torch.Tensor]:
+        """Logits of windows given as places in a scene: see :func:`tricklab.models.sharing.forward_windows`."""
+        return forward_windows(self, cube_padded, centres)
+
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Activations of the convolutions for an image of any size, without the blocks inserted after ``conv2d``.
 
@@ -86,7 +96,7 @@ class HybridSN(nn.Module):
         Raises:
             UserError: a block stands after conv1, conv2 or conv3, so windows cannot share their convolutions.
         """
-        obstacle = self.dense_obstacle()
+        obstacle = self.sharing_obstacle()
         if obstacle:
             raise UserError(obstacle, where="model.insert")
         return self.conv2d.forward(self._spectral(x))
@@ -97,20 +107,59 @@ class HybridSN(nn.Module):
             features_NCHW = block(features_NCHW)
         return self._dense(features_NCHW)
 
-    def dense_obstacle(self) -> str | None:
+    def window_linear(self) -> WindowLinear | None:
+        """The head as gates and one dense layer over a window, or None when another block than SE stands before it."""
+        gates = tuple(block for block in inserted_blocks(self.conv2d) if type(block) is SE)
+        if len(gates) != len(inserted_blocks(self.conv2d)):
+            return None
+        side = self.window - REACH
+        return WindowLinear(self.fc1.weight.unflatten(1, (64, side, side)), self.fc1.bias, gates, self._after_first)
+
+    def sharing_obstacle(self) -> str | None:
         """Why windows cannot share their convolutions, or None when they can."""
         early = [name for name in inserted_names(self) if name.split(".")[0] in ("conv1", "conv2", "conv3")]
-        if early:
-            return (
-                f"{early[0]} stands inside the convolutions, so their result differs from window to window "
-                "and neighbouring windows cannot share it"
-            )
-        return None
+        if not early:
+            return None
+        return (
+            f"{early[0]} stands inside the convolutions, so their result differs from window to window "
+            "and neighbouring windows cannot share it"
+        )
 
-    def tail(self, hidden_NC: torch.Tensor) -> torch.Tensor:
-        """Logits (N, classes) of the outputs of ``fc1`` (N, 256)."""
+    def trunk_macs(self, height: int, width: int) -> int:
+        """Multiplications of the convolutions for an image of height × width pixels."""
+        macs = 0
+        for layer, (depth, rows, columns) in zip(
+            (self.conv1, self.conv2, self.conv3, self.conv2d), self._sizes(height, width)[1:], strict=True
+        ):
+            macs += layer.weight.numel() * depth * rows * columns
+        return macs
+
+    def trunk_bytes(self, height: int, width: int) -> int:
+        """Memory that :meth:`features` needs at once without gradients, its input included, in bytes; an estimate."""
+        channels = (1, 8, 16, 32, 64)
+        sizes = self._sizes(height, width)
+        image, first, second, third, last = (
+            count * depth * rows * columns for count, (depth, rows, columns) in zip(channels, sizes, strict=True)
+        )
+        live = max(2 * image + first, first + 2 * second, 2 * second + third, 2 * third + last, 2 * last)
+        return (image + live) * self.fc1.weight.element_size()
+
+    def _sizes(self, height: int, width: int) -> list[tuple[int, int, int]]:
+        """(depth, rows, columns) of the input and of each convolution's output."""
+        depths = (self.bands, self.bands - 6, self.bands - 10, self.bands - DEPTH_LOST, 1)
+        return [(depth, height - 2 * layer, width - 2 * layer) for layer, depth in enumerate(depths)]
+
+    def _after_first(self, hidden_NC: torch.Tensor) -> torch.Tensor:
+        for block in inserted_blocks(self.fc1):
+            hidden_NC = block(hidden_NC)
+        return self._tail(hidden_NC)
+
+    def _tail(self, hidden_NC: torch.Tensor) -> torch.Tensor:
         for layer in (self.fc2, self.out):
-            hidden_NC = layer(self.dropout(functional.relu(hidden_NC) if self.head_relu else hidden_NC))
+            if self.head_relu:
+                hidden_NC = functional.relu(hidden_NC)
+            observe("head/hidden", hidden_NC)
+            hidden_NC = layer(self.dropout(hidden_NC))
         return hidden_NC
 
     def _spectral(self, x: torch.Tensor) -> torch.Tensor:
@@ -118,4 +167,4 @@ class HybridSN(nn.Module):
         return x.flatten(1, 2)
 
     def _dense(self, features_NCHW: torch.Tensor) -> torch.Tensor:
-        return self.tail(self.fc1(features_NCHW.flatten(1)))
+        return self._tail(self.fc1(features_NCHW.flatten(1)))

@@ -1,0 +1,73 @@
+"""The head of a network on windows of feature maps that were computed once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from tricklab.layers.squeeze_excitation import SE
+from tricklab.models.sharing import SharesConvolutions, WindowLinear
+from tricklab.ops.windows import gather_features
+
+Head = Callable[[torch.Tensor, torch.Tensor, int, int], torch.Tensor]
+"""(features (1, C, h, w), corners (n, 2), side of a window of features, bytes to gather at once) → (n, K), CPU."""
+
+
+def window_head(model: SharesConvolutions) -> Head:
+    """The fastest exact way from features to logits that the model allows."""
+    linear = model.window_linear()
+    return _gathered(model) if linear is None else _linear(linear)
+
+
+def _gathered(model: SharesConvolutions) -> Head:
+    """Any head: gather windows of features, run it."""
+
+    def run(features: torch.Tensor, corners: torch.Tensor, side: int, chunk_bytes: int) -> torch.Tensor:
+        parts = []
+        for part in corners.split(_step(features, side, chunk_bytes)):
+            first_tile = torch.zeros(len(part), dtype=torch.int64)
+            parts.append(model.head(gather_features(features, first_tile, part, side)).cpu())
+        return torch.cat(parts)
+
+    return run
+
+
+def _linear(head: WindowLinear) -> Head:
+    """Gates and a dense layer first: one matrix product over rows of features gathered by position, then channel."""
+    kernel = head.weight_OCss.permute(2, 3, 1, 0).flatten(0, 2).contiguous()
+
+    def run(features: torch.Tensor, corners: torch.Tensor, side: int, chunk_bytes: int) -> torch.Tensor:
+        channels, _, width = features.shape[1:]
+        scale_NC = window_scales(head.gates, features, corners, side) if head.gates else None
+        rows = features[0].permute(1, 2, 0).contiguous().reshape(-1)
+        runs = rows.as_strided((len(rows) // channels - side + 1, side * channels), (channels, 1))
+        first = (corners[:, 0] * width + corners[:, 1]).to(features.device)
+        below = torch.arange(side, device=features.device) * width
+        step = _step(features, side, chunk_bytes)
+        parts = []
+        for start in range(0, len(first), step):
+            taken = runs[first[start : start + step, None] + below]
+            if scale_NC is not None:
+                taken.view(len(taken), -1, channels).mul_(scale_NC[start : start + step, None])
+            parts.append(head.finish(torch.addmm(head.bias_O, taken.view(len(taken), -1), kernel)).cpu())
+        return torch.cat(parts)
+
+    return run
+
+
+def window_scales(gates: tuple[SE, ...], features: torch.Tensor, corners: torch.Tensor, side: int) -> torch.Tensor:
+    """Product of the gates of each window, (n, C); the channel means are pooled once for the whole tile."""
+    means = functional.avg_pool2d(functional.avg_pool2d(features, (side, 1), stride=1), (1, side), stride=1)[0]
+    rows, columns = corners.to(features.device).unbind(1)
+    means_NC = means[:, rows, columns].T
+    scale_NC = torch.ones_like(means_NC)
+    for block in gates:
+        gates_NC = block.gates(means_NC)
+        means_NC, scale_NC = means_NC * gates_NC, scale_NC * gates_NC
+    return scale_NC
+
+
+def _step(features: torch.Tensor, side: int, chunk_bytes: int) -> int:
+    return max(chunk_bytes // (side * side * features.shape[1] * features.element_size()), 1)
