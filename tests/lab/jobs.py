@@ -64,3 +64,11 @@ def hungry(seed: int, block: int, marks: str = "", flip: bool = False) -> float:
 def shape_of(seed: int, flip: bool = False) -> Any:
     """The environment a run sees, as numbers."""
     return {"score": noisy(seed), "threads": float(os.environ["OMP_NUM_THREADS"]), "pid": float(os.getpid())}
+
+
+def waiting(seed: int, block: int, marks: str = "", flip: bool = False) -> float:
+    """Writes its process number and never ends."""
+    folder = Path(marks or os.environ["TRICKLAB_TEST_MARKS"])
+    (folder / f"{os.getpid()}.pid").touch()
+    while True:
+        signal.pause()

@@ -105,6 +105,15 @@ def test_settings_hold_for_every_arm_and_arms_go_before_them() -> None:
     assert [cell.recipe["optimizer"]["lr"] for cell in cells] == [0.01, 0.1, 0.01]
 
 
+def test_a_setting_of_a_component_that_an_arm_replaces_goes_with_it() -> None:
+    for text in ("model=PixelSVM", "model.type=PixelSVM"):
+        subject = Subject(TINY, ("model.dropout=0.1", "data.window=11"))
+        _, _, cells, _ = recipe_cells(subject, parse_recipe_arms([text]), "add-one")
+        assert cells[0].recipe["model"]["dropout"] == 0.1
+        assert cells[1].recipe["model"]["type"] == "PixelSVM"
+        assert cells[1].recipe["data"]["window"] == 11
+
+
 def test_where_the_data_lie_is_no_part_of_the_plan() -> None:
     here, there = planned(["+se"], data="/a"), planned(["+se"], data="/b")
     assert here.experiment == there.experiment

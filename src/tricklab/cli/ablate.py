@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 PLAIN_WIDTH = 120
+ASK_FROM_HOURS = 1.0
 
 
 def command(
@@ -48,7 +49,9 @@ def command(
     metric: Annotated[str | None, typer.Option(help="with --command: which number of its last JSON line")] = None,
     metric_regex: Annotated[str | None, typer.Option(help="with --command: pattern around the number")] = None,
     minimise: Annotated[bool, typer.Option("--minimise", help="with --command: lower is better")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask before the runs are started")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="do not ask, however long it will take (an hour and more)")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and its price, run nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
 ) -> None:
@@ -86,7 +89,8 @@ def command(
     priced = price(plan, experiment.path, reached)
     if not as_json:
         _print(plan_view(plan, priced))
-        if not yes and priced.done < priced.runs and sys.stdin.isatty() and not typer.confirm("start the runs?", True):
+        dear = (priced.device_hours or 0.0) >= ASK_FROM_HOURS
+        if dear and not yes and sys.stdin.isatty() and not typer.confirm("start the runs?", default=True):
             raise typer.Exit(0)
     outcome = conduct(experiment, plan, reached, budget_s=budget_s)
     report = write_report(experiment.path)

@@ -28,8 +28,8 @@ class Subject:
     def cell(self, arms: Sequence[Arm]) -> tuple[Recipe, list[dict[str, Any]]]:
         """The resolved recipe of a cell, and name, arguments and writes of its tricks."""
         changes = [change for arm in arms for change in arm.changes]
-        changed = {change.text.partition("=")[0].strip() for change in changes if change.kind == "set"}
-        kept = [text for text in self.settings if text.partition("=")[0].strip() not in changed]
+        changed = [change.text.partition("=")[0].strip() for change in changes if change.kind == "set"]
+        kept = [text for text in self.settings if not _overruled(text.partition("=")[0].strip(), changed)]
         recipe = load(
             self.source,
             [*kept, *(change.text for change in changes if change.kind == "set")],
@@ -148,6 +148,11 @@ def changed_paths(before: Any, after: Any, path: str = "") -> list[str]:
             found += changed_paths(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
         return found
     return [] if before == after and type(before) is type(after) else [path]
+
+
+def _overruled(path: str, changed: Sequence[str]) -> bool:
+    """Whether an arm sets this path, or replaces the component that it belongs to."""
+    return any(path == other or path.startswith(f"{other.removesuffix('.type')}.") for other in changed)
 
 
 def _averaging(recipe: Recipe) -> dict[str, Any] | None:

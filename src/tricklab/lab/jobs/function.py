@@ -7,6 +7,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from importlib.machinery import PathFinder
 from numbers import Real
 from typing import Any
 
@@ -23,6 +24,9 @@ def address(function: Callable[..., Any]) -> str | None:
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     if not module or module == "__main__" or "<" in name:
         return None
+    package = module.partition(".")[0]
+    if package not in sys.builtin_module_names and PathFinder.find_spec(package) is None:
+        return None  # loaded here in a way of its own, which a fresh process does not know
     try:
         return f"{module}:{name}" if find(f"{module}:{name}") is function else None
     except (ImportError, AttributeError):
