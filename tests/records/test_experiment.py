@@ -80,13 +80,27 @@ def test_damage_is_named(tmp_path: Path) -> None:
     add_run(experiment, "base", 0, value=1.0)
     (experiment.path / "base" / "0" / "result.json").write_text("{")
     (run,) = scan(tmp_path)
+    assert run.state == "finished"
     with pytest.raises(UserError, match=r"base/0/result\.json: this is not JSON"):
         _ = run.value
     (experiment.path / "base" / "0" / "status.json").write_text("")
+    (run,) = scan(tmp_path)
     with pytest.raises(UserError, match=r"base/0/status\.json: this is not JSON"):
-        scan(tmp_path)
+        _ = run.state
     with pytest.raises(UserError, match="no such folder"):
         scan(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("value", [0.98, 1, -1.5e-7, 1e22, float("nan"), float("-inf"), None])
+def test_the_metric_is_read_exactly_without_parsing_all(value: float | None, tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "e" / "a" / "0", recipe={}, block=0, arm="a", experiment="e", tricks=[])
+    for more in ({}, {"delta": {"unit": "share"}}):
+        run.write_result({"metric": {"name": "val/oa", "value": value, **more}, "confusion": [[1]]})
+        (found,) = scan(tmp_path)
+        assert found.result is not None
+        assert repr(found.value) in (repr(found.result["metric"]["value"]), f"{value}.0")
+    run.write_result({"classes": ["a"], "metric": {"value": 2.5}})
+    assert [found.value for found in scan(tmp_path)] == [2.5]
 
 
 @pytest.mark.parametrize("arm", ["", "..", "a/b", ".hidden"])
@@ -115,7 +129,7 @@ def test_ten_thousand_results_are_read_in_half_a_second(tmp_path: Path) -> None:
     times = []
     for _ in range(5):
         start = time.process_time()
-        values = [run.value for run in scan(tmp_path)]
+        values = [run.value for run in scan(tmp_path) if run.state == "finished"]
         times.append(time.process_time() - start)
     assert values == [0.98] * 10_000
     assert scan(tmp_path)[0].result == json.loads(result)

@@ -51,10 +51,9 @@ def loads(text: str | bytes) -> Any:
     >>> loads(dumps({"loss": float("inf")}))
     {'loss': inf}
     """
-    tag = _TAG.encode() if isinstance(text, bytes) else _TAG
-    if tag in text:  # type: ignore[operator]
-        return json.loads(text, object_hook=_untagged)
-    return json.loads(text)
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    return json.loads(text, object_hook=_untagged if _TAG in text else None)
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -13,50 +13,58 @@ from typing import Any
 from tricklab.errors import UserError
 from tricklab.records.json_text import loads
 
-# the metric stands first in result.json and holds no mapping: it can be read without parsing the confusion matrix
-_METRIC = re.compile(rb'\{"metric": (\{[^{}]*\})')
+# both stand first in their files as tricklab writes them; a ledger needs no more, and parsing all takes four times
+_STATE = re.compile(rb'\{"state": "([a-z_]+)"')
+_VALUE = re.compile(rb'\{"metric": \{"name": "[^"\\{}]*", "value": (-?[0-9.]+(?:[eE][-+]?[0-9]+)?)[,}]')
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run as its folder told it when it was scanned.
+    """One run as its folder told it when it was scanned. Files are parsed on first use.
 
     Attributes:
-        path: the run folder.
+        folder: the run folder.
         experiment, arm, block: from the path ``<experiment>/<arm>/<block>``; block is -1 where the name is no number.
-        status: ``status.json``.
-        result_text: content of ``result.json``, or None while there is none; parsed on first use of ``result``.
+        status_text: content of ``status.json``.
+        result_text: content of ``result.json``, or None while there is none.
+
+    Every property that reads a file raises UserError where it is not JSON, and names it.
     """
 
-    path: Path
+    folder: str
     experiment: str
     arm: str
     block: int
-    status: dict[str, Any]
+    status_text: bytes
     result_text: bytes | None
 
     @functools.cached_property
-    def result(self) -> dict[str, Any] | None:
-        """``result.json``, or None while there is none.
+    def path(self) -> Path:
+        """The run folder."""
+        return Path(self.folder)
 
-        Raises:
-            UserError: it is not JSON; names it.
-        """
-        return None if self.result_text is None else _parsed(self.result_text, f"{self.path}/result.json")
+    @functools.cached_property
+    def status(self) -> dict[str, Any]:
+        """``status.json``."""
+        return _parsed(self.status_text, f"{self.folder}/status.json")
+
+    @functools.cached_property
+    def result(self) -> dict[str, Any] | None:
+        """``result.json``, or None while there is none."""
+        return None if self.result_text is None else _parsed(self.result_text, f"{self.folder}/result.json")
 
     @property
     def state(self) -> str:
         """planned, running, finished, failed, interrupted, not_live or refused."""
-        return self.status["state"]
+        found = _STATE.match(self.status_text)
+        return found[1].decode() if found else self.status["state"]
 
     @property
     def value(self) -> float | None:
         """The declared metric, or None while there is no result."""
-        if self.result_text is None:
-            return None
-        found = _METRIC.match(self.result_text)
+        found = _VALUE.match(self.result_text or b"")
         if found:
-            return _parsed(found[1], f"{self.path}/result.json")["value"]
+            return float(found[1])
         return None if self.result is None else self.result["metric"]["value"]
 
 
@@ -66,7 +74,7 @@ def scan(root: str | os.PathLike[str]) -> list[RunSummary]:
     A folder that holds ``status.json`` is a run and is not searched further; hidden folders are passed over.
 
     Raises:
-        UserError: ``root`` does not exist, or a file is damaged; names it.
+        UserError: ``root`` does not exist.
     """
     start = os.path.abspath(os.fspath(root))
     if not os.path.isdir(start):
@@ -88,14 +96,8 @@ def _runs(folder: str) -> Iterator[tuple[str, bytes]]:
 
 def _summary(folder: str, status: bytes) -> RunSummary:
     experiment, arm, block = ["", "", *folder.rsplit("/", 3)[1:]][-3:]
-    return RunSummary(
-        path=Path(folder),
-        experiment=experiment,
-        arm=arm,
-        block=int(block) if block.isdecimal() else -1,
-        status=_parsed(status, f"{folder}/status.json"),
-        result_text=_content(f"{folder}/result.json"),
-    )
+    number = int(block) if block.isdecimal() else -1
+    return RunSummary(folder, experiment, arm, number, status, _content(f"{folder}/result.json"))
 
 
 def _parsed(content: bytes, where: str) -> dict[str, Any]:
