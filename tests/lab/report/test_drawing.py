@@ -73,7 +73,7 @@ def test_forest_puts_points_where_the_numbers_say() -> None:
         Effect("+a & <b>", -0.002, -0.010, 0.006, "undecided"),
         Effect("gone", None, None, None, "refused"),
     ]
-    root = parse(forest(rows, "difference in val/oa", 0.005))
+    root = parse(forest(rows, "difference in val/oa", 0.005, 4))
     groups = [group for group in root.iter(f"{SVG}g") if group.get("class", "").startswith("effect")]
     assert [group.get("class") for group in groups] == ["effect helps", "effect undecided"]
     first, second = (float(group.find(f"{SVG}circle").get("cx")) for group in groups)
@@ -87,7 +87,7 @@ def test_forest_puts_points_where_the_numbers_say() -> None:
 
 
 def test_forest_without_delta_has_no_band() -> None:
-    assert "delta" not in str(forest([Effect("+se", 0.01, 0.0, 0.02, "undecided")], "difference", None))
+    assert "delta" not in str(forest([Effect("+se", 0.01, 0.0, 0.02, "undecided")], "difference", None, 4))
 
 
 @pytest.mark.parametrize(("minimise", "kinds"), [(False, ["up", "down", "failed"]), (True, ["down", "up", "failed"])])
@@ -102,11 +102,11 @@ def test_slopes_know_which_way_is_better(minimise: bool, kinds: list[str]) -> No
 
 
 def test_arrows_start_alone_and_end_in_company() -> None:
-    root = parse(arrows([Arrow("+se", 0.002, 0.010), Arrow("+ema", 0.004, 0.004)], "difference", 0.005))
+    root = parse(arrows([Arrow("+se", 0.002, 0.010), Arrow("+ema", 0.004, 0.004)], "difference", 0.005, 4))
     lines = [line for line in root.iter(f"{SVG}line") if line.get("class") == "shaft"]
     assert len(lines) == 1
     assert float(lines[0].get("x1")) < float(lines[0].get("x2"))
-    assert "interaction +0.004<" in str(arrows([Arrow("+se", 0.002, 0.010)], "difference", None))
+    assert "interaction +0.0040, p .016<" in str(arrows([Arrow("+se", 0.002, 0.010, 0.016)], "difference", None, 4))
 
 
 def test_curves_carry_axis_series_and_a_legend_that_can_be_pressed() -> None:

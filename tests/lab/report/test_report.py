@@ -213,3 +213,33 @@ def test_embedded_json_cannot_close_its_script() -> None:
 )
 def test_markdown_is_escaped(given: str, expected: str) -> None:
     assert escaped(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("design", "arms", "drawings", "arrows"),
+    [
+        ("leave-one-out", ["+a", "+b", "+c"], 3, False),
+        ("full", ["+a", "+b"], 2, True),
+        ("full", ["optimizer.lr=1e-3|2e-3", "+b"], 3, False),
+        ("add-one", ["optimizer.lr=1e-3|2e-3|3e-3"], 3, False),
+    ],
+)
+def test_every_design_has_a_report(tmp_path: Path, design: str, arms: list[str], drawings: int, arrows: bool) -> None:
+    folder = build(tmp_path / "x", arms, design=design, blocks=5, rows=False)
+    write(folder)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert ("Alone and in company" in text) is arrows
+    assert text.count("without and with the trick, per block") == drawings
+
+
+def test_function_without_rows_or_recipe_has_a_report(tmp_path: Path) -> None:
+    from tricklab.lab import ablate
+
+    def score(*, seed: int, flip: bool = False) -> float:
+        return 0.5 + 0.1 * flip + 0.01 * (seed % 7)
+
+    found = ablate(score, {"flip": True}, blocks=5, out=tmp_path, delta=0.01, progress=False)
+    text = " ".join(Page((found.path / "report.html").read_text(encoding="utf-8")).text)
+    assert "flip=true" in text
+    assert "Runs that did not finish" in text
+    assert "Data and leakage" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from datetime import datetime
@@ -160,7 +161,7 @@ def environment_rows(source: Source) -> list[tuple[str, str]]:
                        ("device", "accelerators"), ("source", "tricklab source")):  # fmt: skip
         values = list(dict.fromkeys(_shown(one[key]) for one in known if one.get(key) not in (None, [])))
         if values:
-            rows.append((title, " | ".join(values)))
+            rows.append((title if len(values) == 1 else f"{title} (runs differ)", " | ".join(values)))
     git = list(dict.fromkeys(_git(one["git"]) for one in known if one.get("git")))
     if git:
         rows.append(("git", " | ".join(git)))
@@ -214,7 +215,8 @@ def look_rows(source: Source) -> list[dict[str, str]]:
 def commands(source: Source) -> list[tuple[str, str]]:
     """(what it does, command line) to run everything again."""
     run = source.a_finished_run()
-    rows = [("The experiment, as it was started", str(line)) for line in source.outcome.get("commands") or ()]
+    started = [re.sub(r"^(__)?main(__)?\.py ", "tricklab ", line) for line in source.outcome.get("commands") or ()]
+    rows = [("The experiment, as it was started", line) for line in started]
     if not rows and source.plan.get("kind") == "recipe":
         rows.append(("The experiment, from its declaration", _ablate_command(source)))
     folder = shlex.quote(str(source.folder))

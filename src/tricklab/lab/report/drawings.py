@@ -12,6 +12,7 @@ from tricklab.lab.report.numbers import plain
 from tricklab.lab.report.series import AXES, Curve, Points, average, difference, points
 from tricklab.lab.report.source import Cell, Run, Source, ends
 from tricklab.lab.report.svg import Node
+from tricklab.lab.report.words import digits_of
 
 TABLE_ROWS = 12
 
@@ -48,7 +49,7 @@ def forest_of(source: Source) -> Node | None:
         for trick in source.tricks
     ]
     known = [row for row in rows if row.effect is not None]
-    return forest(known, effect_label(source), source.delta, level_of(source)) if known else None
+    return forest(known, effect_label(source), source.delta, digits_of(source), level_of(source)) if known else None
 
 
 def value_of(source: Source, run: Run) -> float | None:
@@ -87,8 +88,8 @@ def arrows_of(source: Source) -> Node | None:
         if trick.get("interaction") is None or len(pairs) < 2:
             continue
         pairs.sort(key=lambda pair: size[pair["on"]])
-        rows.append(Arrow(str(trick["name"]), pairs[0]["effect"], pairs[-1]["effect"]))
-    return arrows(rows, effect_label(source), source.delta) if rows else None
+        rows.append(Arrow(str(trick["name"]), pairs[0]["effect"], pairs[-1]["effect"], trick.get("interaction_p")))
+    return arrows(rows, effect_label(source), source.delta, digits_of(source)) if rows else None
 
 
 def curve_figures(source: Source) -> list[CurveFigure]:
@@ -135,6 +136,8 @@ def _arm_captions(source: Source) -> str:
     text = "Thick: mean over blocks; thin: single runs. The mean ends where the first run ends."
     if any(run.state == "failed" for run in source.runs):
         text += " Failed runs are drawn and not averaged."
+    if any(cell.fit_from for cell in source.cells):
+        text += " Arms that act at evaluation only share another arm's training and have no curve of their own."
     return text
 
 
@@ -202,7 +205,8 @@ def _arm_curves(source: Source, key: str, phase: str, axis: str) -> list[Curve]:
         if cell.fit_from is not None and phase == "train":
             continue
         broken = [run for run in cell.runs.values() if run.state == "failed"]
-        curve = average(cell.name, slot, _lines(cell.finished(), key, phase, axis), _lines(broken, key, phase, axis))
+        whole = _lines(cell.finished(), key, phase, axis)
+        curve = average(source.label(cell), slot, whole, _lines(broken, key, phase, axis))
         if curve is not None:
             curves.append(curve)
     return curves

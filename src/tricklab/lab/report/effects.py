@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tricklab.lab.report.axes import Box, Scale, bottom_axis, left_axis, padded
-from tricklab.lab.report.numbers import decimals_for, interval, plain, signed
+from tricklab.lab.report.numbers import decimals_for, interval, plain, probability, signed
 from tricklab.lab.report.svg import Node, drawing
 
 WIDTH = 780
@@ -39,6 +39,7 @@ class Arrow:
     name: str
     alone: float
     company: float
+    p: float | None = None
 
 
 def shortened(text: str, length: int = 26) -> str:
@@ -68,7 +69,7 @@ def _delta_band(box: Box, scale: Scale, delta: float | None) -> list[Node]:
     return [band, mark, zero]
 
 
-def forest(rows: list[Effect], label: str, delta: float | None, level: float = 0.95) -> Node:
+def forest(rows: list[Effect], label: str, delta: float | None, digits: int, level: float = 0.95) -> Node:
     """Effects with their intervals on one axis, the band ±δ behind them, the numbers beside them."""
     drawn = [row for row in rows if row.effect is not None]
     values = [value for row in drawn for value in (row.effect, row.low, row.high) if value is not None]
@@ -76,7 +77,6 @@ def forest(rows: list[Effect], label: str, delta: float | None, level: float = 0
     height = 64 + 34 * len(drawn)
     box = Box(206, 26, 540, height - 38)
     scale = Scale(low, high, box.left, box.right)
-    digits = decimals_for([value for row in drawn for value in (row.effect, row.low, row.high)] + [delta], 2)
     widest = max((len(signed(row.effect, digits)) for row in drawn), default=0)
     body = [bottom_axis(box, scale, label, 5), *_delta_band(box, scale, delta)]
     for index, row in enumerate(drawn):
@@ -146,14 +146,13 @@ def _slope_panel(name: str, pairs: list[Pair], metric: str, limits: tuple[float,
     return drawing(226, 262, f"{name}: {metric} without and with the trick, per block", text, heading, *body)
 
 
-def arrows(rows: list[Arrow], label: str, delta: float | None) -> Node:
+def arrows(rows: list[Arrow], label: str, delta: float | None, digits: int) -> Node:
     """An arrow per trick from its effect alone to its effect in company: pointing left, the tricks get in each
     other's way; pointing right, they help each other."""
     low, high = padded([value for row in rows for value in (row.alone, row.company)] + [0.0], 0.08)
     height = 64 + 34 * len(rows)
     box = Box(206, 26, 574, height - 38)
     scale = Scale(low, high, box.left, box.right)
-    digits = decimals_for([value for row in rows for value in (row.alone, row.company)] + [delta], 2)
     marker = Node(
         "marker",
         Node("path", d="M0 0L8 4L0 8z", class_="head"),
@@ -178,7 +177,8 @@ def arrows(rows: list[Arrow], label: str, delta: float | None) -> Node:
         elif end != start:
             group.add(Node("line", x1=start, x2=end, y1=y, y2=y, class_="shaft"))
         group.add(Node("circle", cx=start, cy=y, r=4.5, class_="alone"))
-        group.add(Node("text", f"interaction {signed(half, digits)}", x=box.right + 14, y=y + 4, class_="value"))
+        said = f"interaction {signed(half, digits)}" + ("" if row.p is None else f", p {probability(row.p)}")
+        group.add(Node("text", said, x=box.right + 14, y=y + 4, class_="value"))
         body.append(group)
     described = "; ".join(f"{row.name} {signed(row.alone, digits)} to {signed(row.company, digits)}" for row in rows)
     return drawing(WIDTH, height, f"Effect ({label}) alone (dot) and with the other tricks (tip)", described, *body)

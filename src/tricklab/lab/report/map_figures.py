@@ -52,7 +52,9 @@ def class_map_figure(
     highest = max(int(one.max(initial=-1)) for _, one in given)
     names = [*classes, *(f"class {index}" for index in range(len(classes), highest + 1))]
     colours = class_colours(max(len(names), 1))
-    panels = [(name, _coloured(one, colours)) for name, one in given]
+    partly = len(given) == 2 and bool(((given[0][1] >= 0) & (given[1][1] < 0)).any())
+    titles = {"prediction": "prediction of the evaluated pixels" if partly else "prediction"}
+    panels = [(titles.get(name, name), _coloured(one, colours)) for name, one in given]
     if len(given) == 2:
         both = (given[0][1] >= 0) & (given[1][1] >= 0)
         wrong = both & (given[0][1] != given[1][1])
@@ -60,8 +62,8 @@ def class_map_figure(
         image[...] = UNLABELLED
         image[both] = RIGHT
         image[wrong] = WRONG
-        panels.append((f"errors: {int(wrong.sum())} of {int(both.sum())} labelled pixels", image))
-    made, axes = _row_of(len(panels), given[0][1].shape, extra=0.28 * math.ceil(len(names) / 4) + 0.2)
+        panels.append((f"errors: {int(wrong.sum())} of {int(both.sum())} pixels", image))
+    made, axes = _row_of(len(panels), given[0][1].shape, extra=0.22 * math.ceil(len(names) / 4))
     for place, (title, image) in zip(axes, panels, strict=True):
         _show(place, image, title)
     present = set(np.unique(np.concatenate([one.ravel() for _, one in given])).tolist())
@@ -70,7 +72,7 @@ def class_map_figure(
         for index, (name, colour) in enumerate(zip(names, colours, strict=True))
         if index in present
     ]
-    _legend(made, [*entries, *([("no label", UNLABELLED)] if -1 in present else [])])
+    _legend(made, [*entries, *([("none", UNLABELLED)] if -1 in present else [])])
     return save(made, Path(path))
 
 
@@ -110,7 +112,7 @@ def _row_of(count: int, shape: tuple[int, ...], extra: float) -> tuple[Figure, l
     height, width = shape[0], shape[1]
     panel = min(max(3.4, 3.4 * (width / height) ** 0.5), 6.0)
     tall = min(max(panel * height / width, 1.2), 9.0)
-    made = figure(max(count * panel, 4.6), tall + 0.5 + extra)
+    made = figure(max(count * panel, 4.6), tall + 0.45 + extra)
     return made, [made.add_subplot(1, count, index + 1) for index in range(count)]
 
 

@@ -129,6 +129,14 @@ class Source:
             total += sum(found) / len(found) if found else 0.0
         return total
 
+    def label(self, cell: Cell) -> str:
+        """A cell's name, short where it holds all arms or all but one."""
+        everything = tuple(str(arm["name"]) for arm in self.plan["arms"])
+        if len(cell.arms) < 2 or len(everything) < 3:
+            return cell.name
+        missing = [arm for arm in everything if arm not in cell.arms]
+        return "all together" if not missing else f"all but {missing[0]}" if len(missing) == 1 else cell.name
+
     @property
     def baseline(self) -> Cell | None:
         return next((cell for cell in self.cells if not cell.arms), None)

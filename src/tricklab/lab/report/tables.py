@@ -84,7 +84,7 @@ def value_digits(source: Source) -> int:
     """Decimals of single values: enough to show differences between them."""
     values = [run.value for run in source.runs if run.value is not None]
     spread = statistics.pstdev(values) if len(values) > 1 else 0.0
-    return max(words.digits_of(source), min(6, decimals_for([spread or source.delta or 0.01], 2)))
+    return max(3, words.digits_of(source), min(6, decimals_for([spread or source.delta or 0.01], 2)))
 
 
 def arm_rows(source: Source) -> list[dict[str, str]]:

@@ -91,10 +91,10 @@ def setting(source: Source) -> str:
 
 
 def digits_of(source: Source) -> int:
-    """Decimals for every difference of this experiment."""
-    sizes: list[float | None] = [source.delta]
-    for trick in source.tricks:
-        sizes += [trick.get("effect"), *(trick.get("interval") or ())]
+    """Decimals for every difference of this experiment: those that tell parts of δ apart, else those of the effects."""
+    if source.delta:
+        return decimals_for([source.delta], 2)
+    sizes = [value for trick in source.tricks for value in (trick.get("effect"), *ends(trick))]
     return decimals_for(sizes, 2) if any(sizes) else 4
 
 
@@ -135,7 +135,7 @@ def further(source: Source, trick: Mapping[str, Any]) -> str:
         return f"whatever the difference is, it is smaller than δ = {source.delta:g}"
     if verdict not in ("undecided", "screening", "smoke"):
         return ""
-    if trick.get("futile"):
+    if trick.get("futile") and verdict == "undecided":
         return f"an improvement of δ = {source.delta:g} is ruled out"
     needed = trick.get("blocks_needed")
     if not source.delta:
