@@ -41,7 +41,7 @@ def test_spellings(text: str, name: str, arguments: dict[str, Any]) -> None:
     assert parse(call.text) == call
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.dictionaries(st.sampled_from(["at", "gamma", "p", "after_x"]), VALUES, max_size=3))
 def test_the_canonical_spelling_reads_back(arguments: dict[str, Any]) -> None:
     call = TrickCall("any", arguments)

@@ -19,8 +19,8 @@ from tricklab.tricks import Trick
 CATALOGUE = tricks.catalogue()
 CONTRACT = {
     "step_decay", "warmup", "cosine", "poly", "one_cycle", "se", "no_head_relu", "dropout", "ema", "swa", "tta",
-    "flips", "rot90", "spectral_noise", "band_dropout", "class_balanced", "class_weights", "label_smoothing", "clip_norm",
-    "sgd", "adamw", "weight_decay", "whiten", "no_whiten", "bf16",
+    "flips", "rot90", "spectral_noise", "band_dropout", "class_balanced", "class_weights", "label_smoothing",
+    "clip_norm", "sgd", "adamw", "weight_decay", "whiten", "no_whiten", "bf16",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",

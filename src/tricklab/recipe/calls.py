@@ -117,9 +117,12 @@ def from_item(item: Located) -> TrickCall:
 
 def _parts(text: str, where: str) -> list[str]:
     """The text cut at commas outside brackets and quotes."""
-    parts, depth, quote, start = [], 0, "", 0
+    parts, depth, quote, start, escaped = [], 0, "", 0, False
     for position, letter in enumerate(text):
-        if quote:
+        if escaped:
+            escaped = False
+        elif quote:
+            escaped = letter == "\\" and quote == '"'
             quote = "" if letter == quote else quote
         elif letter in "'\"":
             quote = letter

@@ -84,9 +84,7 @@ class Settings(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     data: Component = Field(description="the keys of the task's data")
     model: Component = Field(json_schema_extra={"x-kind": "model"})
-    losses: list[Component] = Field(
-        default=LOSSES, json_schema_extra={"x-kind": "loss", "x-list": True}
-    )
+    losses: list[Component] = Field(default=LOSSES, json_schema_extra={"x-kind": "loss", "x-list": True})
     optimizer: Component = Field(default=OPTIMIZER, json_schema_extra={"x-kind": "optimizer"})
     schedule: list[Component] = Field(default=[], json_schema_extra={"x-kind": "schedule", "x-list": True})
     train: Train = Train()

@@ -18,7 +18,7 @@ from tricklab.recipe.scalars import core_scalar
 
 _PLAIN = "plain"  # our own tag for a scalar without quotes and without an explicit tag
 _STANDARD = "tag:yaml.org,2002:"
-_MOST_NODES = 100_000  # aliases may multiply; a real recipe has a few hundred
+_MOST_NODES = 20_000  # aliases may multiply; a real recipe has a few hundred
 _TYPED: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}
 
 

@@ -1,0 +1,57 @@
+"""The recipes that come with tricklab: each loads, resolves and says what its protocol says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tricklab import tricks
+from tricklab.recipe import Recipe, load, resolve, settings, shipped
+
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "demo": {"data.scene.type": "SyntheticScene", "metric.monitor": "val/oa", "train.epochs": 10},
+    "indian-pines-hybridsn": {
+        "data.window": 25, "data.pca": 30, "data.split.train": 0.1, "data.fit_on": "train", "train.batch_size": 64,
+        "metric.monitor": "test/oa", "model.head_relu": True, "optimizer.lr": 0.001, "train.epochs": 100,
+    },
+    "indian-pines-hybridsn-paper": {
+        "data.window": 25, "data.pca": 30, "data.split.train": 0.3, "data.fit_on": "all", "train.batch_size": 256,
+        "data.whiten": True, "data.scene.image": "Indian_pines_corrected.mat",
+    },
+    "salinas-a-hybridsn": {"data.window": 15, "data.pca": 15, "data.scene.image": "SalinasA_corrected.mat"},
+    "salinas-a-hybridsn-disjoint": {
+        "data.split.type": "DisjointBands", "data.split.angle": None, "data.window": 15, "metric.monitor": "test/oa",
+    },
+    "pavia-university-hybridsn": {"data.window": 25, "data.pca": 15, "data.scene.image": "PaviaU.mat"},
+    "salinas-hybridsn": {"data.window": 25, "data.pca": 15, "data.scene.image": "Salinas_corrected.mat"},
+}  # fmt: skip
+CLASSES = {"indian": 16, "pavia": 9, "salinas-a": 6, "salinas-h": 16}
+
+
+def test_none_is_forgotten() -> None:
+    assert set(shipped()) == set(PROTOCOLS)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_shipped_recipe_follows_its_protocol(name: str) -> None:
+    recipe = resolve(load(name))
+    assert {path: recipe.get(path) for path in PROTOCOLS[name]} == PROTOCOLS[name]
+    assert recipe.get("metric.delta") > 0, "a shipped recipe declares the smallest effect worth having"
+    assert settings(recipe).task == "hyperspectral"
+    expected = next((count for start, count in CLASSES.items() if name.startswith(start)), None)
+    assert len(recipe.get("data.class_names") or {}) == (expected or 0)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_without_a_validation_set_nothing_is_monitored_on_it(name: str) -> None:
+    recipe = resolve(load(name))
+    assert recipe.get("metric.monitor").startswith("val/" if recipe.get("data.split.val") else "test/")
+
+
+def test_the_readme_examples_apply() -> None:
+    def both(name: str) -> Recipe:
+        return tricks.apply(load(name, tricks=["+step_decay(at=[41, 76])", "+se"])).recipe
+
+    assert both("indian-pines-hybridsn").get("schedule.0.milestones") == [41, 76]
+    assert both("demo").get("model.insert.0.after") == "conv2d"
