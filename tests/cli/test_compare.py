@@ -41,8 +41,10 @@ def test_recipe_and_result_differences(tmp_path: Path, capsys: pytest.CaptureFix
     second = run(tmp_path / "b" / "0", {"optimizer": {"lr": 0.2}, "seed": 0}, 0.75)
     found = compared(first, second, capsys)
     assert {(one["section"], one["path"], one["first"], one["second"]) for one in found["differences"]} == {
-        ("recipe", "optimizer.lr", 0.1, 0.2), ("result", "metric.value", 0.5, 0.75), ("result", "values.val/oa", 0.5, 0.75),
-    }  # fmt: skip
+        ("recipe", "optimizer.lr", 0.1, 0.2),
+        ("result", "metric.value", 0.5, 0.75),
+        ("result", "values.val/oa", 0.5, 0.75),
+    }
     assert (found["refusals"], found["labels"]) == ([], [])
     assert main(["compare", first, second]) == 0
     out = capsys.readouterr().out
