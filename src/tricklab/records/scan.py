@@ -13,7 +13,7 @@ from typing import Any
 from tricklab.errors import UserError
 from tricklab.records.json_text import loads
 
-# both stand first in their files as tricklab writes them; a ledger needs no more, and parsing all takes four times
+# both stand first in their files as tricklab writes them; parsing everything would take four times as long
 _STATE = re.compile(rb'\{"state": "([a-z_]+)"')
 _VALUE = re.compile(rb'\{"metric": \{"name": "[^"\\{}]*", "value": (-?[0-9.]+(?:[eE][-+]?[0-9]+)?)[,}]')
 
