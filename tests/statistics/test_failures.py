@@ -42,14 +42,14 @@ def test_fail_counts_are_near_scipys_and_above_the_conditional_test_never() -> N
     assert failure_counts(4, 10, 1, 10).p == pytest.approx(stats.barnard_exact([[4, 1], [6, 9]]).pvalue, abs=2e-3)
     for table in ([[3, 0], [2, 5]], [[5, 1], [5, 19]], [[9, 2], [31, 58]]):
         (a, b), (c, d) = table
-        assert failure_counts(a, a + c, b, b + d).p <= stats.fisher_exact(table).pvalue + 1e-9
+        assert failure_counts(a, a + c, b, b + d).p <= stats.fisher_exact(np.array(table)).pvalue + 1e-9
 
 
 def test_fail_counts_of_thousands_of_runs() -> None:
     p = failure_counts(60, 1500, 30, 1500).p
-    assert p == pytest.approx(stats.fisher_exact([[60, 30], [1440, 1470]]).pvalue)
+    assert p == pytest.approx(stats.fisher_exact(np.array([[60, 30], [1440, 1470]])).pvalue)
     assert failure_counts(40, 1000, 20, 1000).p == pytest.approx(
-        stats.fisher_exact([[40, 20], [960, 980]]).pvalue, rel=0.5
+        stats.fisher_exact(np.array([[40, 20], [960, 980]])).pvalue, rel=0.5
     )
 
 
@@ -91,13 +91,14 @@ def test_a_score_that_is_not_finite_is_a_failure(broken: float) -> None:
 
 
 def test_an_arm_that_always_fails_is_refused() -> None:
-    cells = {"baseline": BASE, "+se": [None] * 6, "+ema": [b + 0.05 + 0.001 * i for i, b in enumerate(BASE)]}
+    better: list[float | None] = [b + 0.05 + 0.001 * i for i, b in enumerate(BASE)]
+    cells: dict[str, list[float | None]] = {"baseline": list(BASE), "+se": [None] * 6, "+ema": better}
     result = judge_experiment(cells, contrasts_for("add-one", ["se", "ema"]), failed={"+se": [True] * 6})
     assert [trick.verdict for trick in result.tricks] == ["refused", "helps"]
     assert "failed in every block (6 of 6)" in result.trick("se").text
     assert result.tricks_judged == 1
     assert [arm.failed for arm in result.arms] == [0, 6, 0]
-    alone = judge_experiment({"baseline": BASE, "+ema": cells["+ema"]}, contrasts_for("add-one", ["ema"]))
+    alone = judge_experiment({"baseline": BASE, "+ema": better}, contrasts_for("add-one", ["ema"]))
     assert alone.tricks[0].p == result.trick("ema").p
 
 

@@ -24,7 +24,7 @@ def test_sign_flips_are_all_of_them(blocks: int) -> None:
 
 def test_sign_flip_is_scipys_permutation_test() -> None:
     values = np.random.default_rng(3).normal(0.5, 1.0, 9)
-    reference = stats.permutation_test(
+    reference = stats.permutation_test(  # type: ignore[call-overload]
         (values,), np.mean, permutation_type="samples", vectorized=False, n_resamples=np.inf
     )
     assert sign_flip_p(values) == pytest.approx(reference.pvalue)

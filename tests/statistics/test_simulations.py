@@ -34,10 +34,13 @@ def plan(design: str, tricks: int) -> tuple[tuple[Contrast, ...], tuple[str, ...
     return contrasts, cells, np.array([[c.weights.get(cell, 0.0) for cell in cells] for c in contrasts])
 
 
-def scores(trials: int, blocks: int, cells: int, seed: int) -> Floats:
-    """Null scores (trials, blocks, cells), blocks shared by all cells."""
+def scores(
+    trials: int, blocks: int, cells: int, seed: int, *, shared: float = 2.0, sigma: float | Floats = 1.0
+) -> Floats:
+    """Null scores (trials, blocks, cells): noise of `sigma` (a number or one a cell), blocks shared by all cells."""
     rng = np.random.default_rng(seed)
-    return rng.standard_normal((trials, blocks, cells)) + 2.0 * rng.standard_normal((trials, blocks, 1))
+    noise = rng.standard_normal((trials, blocks, cells)) * sigma
+    return noise + shared * rng.standard_normal((trials, blocks, 1))
 
 
 def collapsed(values: Floats, drop: float, seed: int, share: float = 0.08) -> Floats:
@@ -68,7 +71,7 @@ def errors(values: Floats, design: str, tricks: int) -> dict[str, float]:
     for looks in ((5, 10), (3, 5, 10)):
         made = [claims(fits[n], level_for(looks)).any(axis=1) for n in looks if n >= EVIDENCE_FROM]
         result[f"looks {looks}"] = float(np.logical_or.reduce(made).mean())
-    result["peeking"] = float(np.logical_or(*(claims(fit, 0.05).any(axis=1) for fit in fits.values())).mean())
+    result["peeking"] = float(np.logical_or.reduce([claims(fit, 0.05).any(axis=1) for fit in fits.values()]).mean())
     return result
 
 
@@ -102,13 +105,14 @@ def test_family_wise_error_when_runs_collapse(design: str, tricks: int, drop: fl
 @pytest.mark.parametrize(
     ("design", "tricks"), [("add-one", 3), ("add-one", 6), ("add-one", 12), ("both", 3), ("both", 6)]
 )
-def test_family_wise_error_when_runs_fail(design: str, tricks: int) -> None:
+@pytest.mark.parametrize("shared", [0.0, 2.0])
+def test_family_wise_error_when_runs_fail(design: str, tricks: int, shared: float) -> None:
     _, cells, weights = plan(design, tricks)
-    values = scores(TRIALS, 10, len(cells), seed=tricks)
+    values = scores(TRIALS, 10, len(cells), seed=tricks, shared=shared)
     fits = {blocks: fit_blocked(failed(values, blocks, seed=2), weights) for blocks in (5, 10)}
     for fit in fits.values():
         assert claims(fit, 0.05).any(axis=1).mean() <= bound(TRIALS)
-    both = np.logical_or(*(claims(fit, level_for((5, 10))).any(axis=1) for fit in fits.values()))
+    both = np.logical_or.reduce([claims(fit, level_for((5, 10))).any(axis=1) for fit in fits.values()])
     assert both.mean() <= bound(TRIALS)
 
 
@@ -169,13 +173,10 @@ def test_pooling_beats_separate_tests() -> None:
 
 @pytest.mark.slow
 def test_a_noisier_arm_is_taken_out_of_the_pool() -> None:
-    """One arm of six four times noisier: pooling everything errs in 11 % of null experiments, the hybrid in 7 %.
-
-    It is no guarantee: what keeps the error at .05 in the plan's table is the variance test, which sees 4σ in 85 of 100
-    experiments of five blocks, and nearly always with ten.
-    """
+    """One arm of six four times noisier, five blocks: pooling everything errs in 11 % of null experiments, the hybrid
+    in 7 % (the variance test misses the arm now and then); with ten blocks it keeps its 5 %."""
     weights = plan("add-one", 6)[2]
-    values = scores(TRIALS, 10, 7, seed=5) * np.where(np.arange(7) == 3, 4.0, 1.0)
+    values = scores(TRIALS, 10, 7, seed=5, sigma=np.where(np.arange(7) == 3, 4.0, 1.0))
     fit = fit_blocked(values[:, :5], weights)
     hybrid = claims(fit, 0.05).any(axis=1).mean()
     centred = values[:, :5] - values[:, :5].mean(axis=1, keepdims=True)

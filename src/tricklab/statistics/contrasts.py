@@ -43,8 +43,11 @@ class Contrast:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The cells with a weight other than zero."""
-        return tuple(cell for cell, weight in self.weights.items() if weight != 0)
+        """Every cell that the contrast, its interaction or its pairs look at."""
+        weighed = [cell for cell, weight in self.weights.items() if weight != 0]
+        crossed = [cell for cell, weight in (self.interaction_weights or {}).items() if weight != 0]
+        paired = [cell for pair in self.pairs for cell in pair]
+        return tuple(dict.fromkeys([*weighed, *crossed, *paired]))
 
 
 Factor = str | Sequence[str]

@@ -86,6 +86,7 @@ def _estimated(
     low, high = (float(end[row]) for end in fit.interval(terms.level))
     low_90, high_90 = (float(end[row]) for end in fit.interval(EQUIVALENCE))
     blocks = len(trick.differences)
+    screening = terms.tier == "screening"
     other = None
     if terms.train_test_ratio is not None:
         other = nadeau_bengio(effect, error, df, blocks, terms.train_test_ratio, terms.level)
@@ -97,7 +98,7 @@ def _estimated(
         p=float(fit.p[row]),
         p_holm=adjusted,
         q=rate,
-        survives=(adjusted if rate is None else rate) < terms.level if terms.tier == "screening" else None,
+        survives=effect > 0 and (adjusted if rate is None else rate) < terms.level if screening else None,
         method="pooled" if fit.pooled[row] else "paired",
         sd=float(fit.sd[row]),
         df=df,
@@ -158,5 +159,6 @@ def _disagreement(trick: TrickJudgement, level: float) -> tuple[str, ...]:
 def _outsiders(contrast: Contrast, table: Table, fit: BlockedFit) -> tuple[str, ...]:
     if len(table.cells) < SMALLEST_POOL:
         return ()
-    noisy = [cell for cell in contrast.cells if not fit.in_pool[table.column(cell)]]
+    weighed = [cell for cell, weight in contrast.weights.items() if weight != 0]
+    noisy = [cell for cell in weighed if not fit.in_pool[table.column(cell)]]
     return (f"own paired t, since {', '.join(noisy)} varies more than the other cells",) if noisy else ()

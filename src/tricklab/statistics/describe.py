@@ -22,7 +22,7 @@ def describe(contrast: Contrast, table: Table, scores: NDArray[np.float64], leve
     wins = int((values > 0).sum())
     steadiness = None
     if contrast.pairs and len(values) >= 2:
-        ons, offs = (scores[:, [table.column(pair[side]) for pair in contrast.pairs]].T for side in (0, 1))
+        ons, offs = (scores[:, [table.column(pair[side]) for pair in _disjoint(contrast.pairs)]].T for side in (0, 1))
         steadiness = paired_steadiness(ons, offs)
     failures, second, flags = _failures(contrast, table, values, level)
     return TrickJudgement(
@@ -42,6 +42,15 @@ def describe(contrast: Contrast, table: Table, scores: NDArray[np.float64], leve
         without_failures=second,
         flags=(*_heaviest_block(values, table.blocks), *flags),
     )
+
+
+def _disjoint(pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """Pairs without a cell in common; a cell that stood in two (cells may share an identity) would be counted twice."""
+    kept: list[tuple[str, str]] = []
+    for pair in pairs:
+        if not {cell for taken in kept for cell in taken}.intersection(pair):
+            kept.append(pair)
+    return kept
 
 
 def _pair_effects(contrast: Contrast, table: Table, scores: NDArray[np.float64]) -> tuple[PairEffect, ...]:

@@ -28,7 +28,7 @@ def failure_counts(failed_with: int, runs_with: int, failed_without: int, runs_w
     elif max(runs_with, runs_without) > _MOST_RUNS:
         from scipy.stats import fisher_exact  # scipy.stats takes half a second to import
 
-        table = [[failed_with, failed_without], [runs_with - failed_with, runs_without - failed_without]]
+        table = np.array([[failed_with, failed_without], [runs_with - failed_with, runs_without - failed_without]])
         p = float(fisher_exact(table).pvalue)
     else:
         first, second = np.arange(runs_with + 1.0)[:, None], np.arange(runs_without + 1.0)[None, :]

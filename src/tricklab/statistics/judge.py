@@ -46,7 +46,7 @@ def judge_experiment(
     look: which of them this is, from 1. final: all of .05 is spent at look 1 and there is no later one.
     failed: which runs diverged or raised. not_live, refused (with reasons): names of tricks or of cells; a trick that
     touches such a cell gets that word instead of a verdict. train_test_ratio: training samples per test sample, where
-    blocks redraw the split (for the interval on other data). cost_per_block: of all arms, in any unit (device-hours).
+    blocks redraw the split (for the interval on other data). cost_per_block: device-hours of all arms together.
 
     Raises UserError for input that contradicts itself.
     """

@@ -54,7 +54,7 @@ class TrickJudgement:
     one block's contrast, df: of its estimate. differences: the contrast in each block. pairs: (on, off) cells that
     differ in this trick alone. wins: share of blocks. blocks_needed: more blocks (in unpaired lists: more runs on each
     side) that would show δ with 80 % power at the first Holm step; 0 where the experiment already had it, None with a
-    settled verdict, without δ, and where 100,000 would not do. cost_needed: the same in the unit of `cost_per_block`.
+    settled verdict, without δ, and where 100,000 would not do. cost_needed: the same in device-hours.
     smallest_detectable: with the present blocks. futile: the interval ends below δ. other_data_interval: Nadeau-Bengio.
     text: one sentence for people.
     """

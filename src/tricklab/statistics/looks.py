@@ -8,8 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
-from scipy.interpolate import CubicSpline
+from scipy import special
 
 from tricklab.errors import UserError
 from tricklab.statistics.student import quantile
@@ -42,7 +41,9 @@ def level_for(looks: Sequence[int], *, final: bool = False) -> float:
 @cache
 def pocock_level(looks: tuple[int, ...]) -> float:
     """The common level for rising `looks` (each ≥ 2) with overall error .05 (Pocock, Biometrika 1977, for t tests)."""
-    found = optimize.brentq(lambda level: crossing(looks, level) - OVERALL, OVERALL / len(looks), OVERALL, xtol=1e-7)
+    from scipy.optimize import brentq  # half a second that declared levels need not pay
+
+    found = brentq(lambda level: crossing(looks, level) - OVERALL, OVERALL / len(looks), OVERALL, xtol=1e-7)
     return float(found)
 
 
@@ -52,6 +53,8 @@ def crossing(looks: tuple[int, ...], level: float) -> float:
     The cosine between the data so far and the all-ones vector carries all of t. Its length is independent of it (Basu),
     so the cosine is a Markov chain and one-dimensional integrals suffice, from the last look back to the first.
     """
+    from scipy.interpolate import CubicSpline
+
     edges = [_edge(count, level) for count in looks]
     grid = np.linspace(-1.0, 1.0, _GRID)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 from tricklab.statistics.student import quantile
 
@@ -38,11 +38,13 @@ def smallest_detectable(
     assert tests >= 1
     df = blocks - 1.0 if df is None else df
     critical = float(quantile(level / tests, df))
-    upper = 2.0 * critical + 2.0
-    while _beyond(upper, df, critical) < POWER:
-        upper *= 2.0
-    shift = optimize.brentq(lambda value: _beyond(value, df, critical) - POWER, 0.0, upper, xtol=1e-9)
-    return float(shift) * sd / math.sqrt(blocks)
+    low, high = 0.0, 2.0 * critical + 2.0
+    while _beyond(high, df, critical) < POWER:
+        low, high = high, 2.0 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if _beyond(middle, df, critical) < POWER else (low, middle)
+    return high * sd / math.sqrt(blocks)
 
 
 def blocks_for(effect: float, sd: float, *, arms: float = 2, level: float = 0.05, tests: int = 1) -> int | None:

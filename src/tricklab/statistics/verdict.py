@@ -56,5 +56,5 @@ def _more(trick: TrickJudgement, delta: float | None, unit: str) -> str:
         return f"no affordable number of {unit} would show {delta:g}{smallest}"
     if trick.blocks_needed == 0:
         return f"{delta:g} would probably have shown{smallest}"
-    cost = "" if trick.cost_needed is None else f" (cost {trick.cost_needed:.3g})"
+    cost = "" if trick.cost_needed is None else f" ({trick.cost_needed:.3g} device-hours)"
     return f"{trick.blocks_needed} more {unit}{cost} would show {delta:g} with 80 % power"
