@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,15 @@ def test_json_is_one_document(folder: Path, tmp_path: Path, capsys: pytest.Captu
 
 def test_a_run_gets_its_figures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(folder / "baseline" / "0"), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    (found,) = json.loads(capsys.readouterr().out)["runs"]
     assert [Path(path).name for path in found["figures"]] == ["curves.png", "confusion.png"]
     assert found["left_out"]
+
+
+def test_what_train_wrote_gets_its_figures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(folder / "baseline" / "0", tmp_path / "mine" / "run" / "0")
+    assert main(["report", str(tmp_path / "mine")]) == 0
+    assert str(tmp_path / "mine" / "run" / "0" / "figures" / "curves.png") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

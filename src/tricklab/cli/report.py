@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from tricklab.lab.report.scene_maps import Fold
-
 
 def command(
-    experiment: Annotated[Path, typer.Argument(help="an experiment's folder, or one run's")],
+    experiment: Annotated[Path, typer.Argument(help="the folder of an experiment, or of a run")],
     out: Annotated[Path | None, typer.Option(help="where to write; the experiment's own folder if not given")] = None,
     data: Annotated[Path | None, typer.Option(help="folder of the data files, for a run's class map")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the machine-readable result as one document")] = False,
@@ -29,16 +26,17 @@ def command(
 
       tricklab report runs/se-and-decay --out /tmp/shared --json
 
-      tricklab report runs/se-and-decay/baseline/0
+      tricklab report runs/se-and-decay/baseline/0 --data DIR
     """
     from tricklab.errors import UserError
 
-    if (experiment / "status.json").is_file():
+    runs = _single_runs(experiment)
+    if runs:
         if out is not None or open_it:
             raise UserError(
                 "--out and --open are for experiments", where=str(experiment), fix="a run's figures go into its folder"
             )
-        _figures(experiment, data, as_json)
+        _figures(runs, data, as_json)
     elif data is not None:
         raise UserError("--data is for the figures of one run", where=str(experiment))
     else:
@@ -63,38 +61,30 @@ def _report(experiment: Path, out: Path | None, as_json: bool, open_it: bool) ->
         webbrowser.open(files["html"].resolve().as_uri())
 
 
-def _figures(run: Path, data: Path | None, as_json: bool) -> None:
-    from tricklab.lab.report import run_figures
-
-    fold, reason = _fold(run, data)
-    drawn = [str(path) for path in run_figures(run, fold)]
-    if as_json:
-        print(json.dumps({"run": str(run), "figures": drawn, "left_out": reason}, indent=1))
-        return
-    for path in drawn:
-        print(path)
-    if reason:
-        print(f"no class map: {reason}")
+def _single_runs(folder: Path) -> list[Path]:
+    """The folder itself if it is a run, or the runs of what `tricklab train` wrote; none for an experiment."""
+    if (folder / "status.json").is_file():
+        return [folder]
+    return [] if (folder / "plan.json").is_file() else sorted(found.parent for found in folder.glob("*/*/status.json"))
 
 
-def _fold(run: Path, data: Path | None) -> tuple[Fold | None, str | None]:
-    """The data of a run's block; or the reason why they are not to be had."""
+def _figures(runs: list[Path], data: Path | None, as_json: bool) -> None:
     from tricklab.errors import UserError
-    from tricklab.recipe import load, settings
-    from tricklab.records import RunFolder
-    from tricklab.registry import load as load_component
-    from tricklab.seeds import Seeds
+    from tricklab.lab.report import fold_of, run_figures
 
-    folder = RunFolder.open(run)
-    tree: dict[str, Any] = folder.recipe
-    if tree.get("task") is None:
-        return None, "only runs of a recipe have one"
-    if data is not None:
-        tree["data"]["root"] = str(data)
-    try:
-        chosen = settings(load(tree))
-        task = load_component("task", chosen.task)(settings=chosen, seeds=Seeds(chosen.seed, folder.declared["block"]))
-        task.prepare()
-    except UserError as error:
-        return None, str(error)
-    return task.fold, None
+    found: list[dict[str, Any]] = []
+    for run in runs:
+        fold, reason = None, None
+        try:
+            fold = fold_of(run, data)
+        except UserError as error:
+            # the other figures need no data
+            reason = str(error)
+        found.append({"run": str(run), "figures": [str(path) for path in run_figures(run, fold)], "left_out": reason})
+    if as_json:
+        print(json.dumps({"runs": found}, indent=1))
+        return
+    for one in found:
+        print(*one["figures"], sep="\n")
+        if one["left_out"]:
+            print(f"no class map: {one['left_out']}")

@@ -110,7 +110,7 @@ def curve_figures(source: Source) -> list[CurveFigure]:
         _figure(
             "difference",
             f"{label.capitalize()}: {sides}",
-            _DIFFERENCE,
+            _DIFFERENCE + _LEFT_OUT * any(run.state == "failed" for run in source.runs),
             lambda axis: _differences(source, name, phase, axis),
             label,
             zero=True,
@@ -126,6 +126,7 @@ def curve_figures(source: Source) -> list[CurveFigure]:
     return [figure for figure in figures if figure is not None]
 
 
+_LEFT_OUT = " Blocks in which a run of the pair failed are left out here; the verdicts count them."
 _DIFFERENCE = (
     "Within each block, then averaged over blocks; where runs were logged at other places they are interpolated. "
     "The band is a pointwise t interval over blocks: it shows where along training the arms part, and is no verdict."
