@@ -254,7 +254,7 @@ def _class_map(source: Source, place: Path) -> Path | None:
 
 def _how(sources: Sequence[Source], claims: str | os.PathLike[str], page: Path) -> list[str]:
     lines = ["## How this page was made", "The experiments:"]
-    commands = [portable(line) for source in sources for line in source.outcome.get("commands") or ()]
+    commands = [portable(line) for source in sources for line in circumstances.started(source)]
     lines.append(text.code("\n".join(dict.fromkeys(commands)) or "no command was recorded"))
     names = [f"runs/{source.name}" for source in sources]
     call = shlex.join(["tricklab", "almanac", *names, "--claims", _short(claims), "--out", _short(page)])

@@ -212,11 +212,15 @@ def look_rows(source: Source) -> list[dict[str, str]]:
     ]
 
 
+def started(source: Source) -> list[str]:
+    """The command lines that ran the experiment, in order; ``python -m tricklab.cli.main`` is the command itself."""
+    return [re.sub(r"^(__)?main(__)?\.py ", "tricklab ", str(line)) for line in source.outcome.get("commands") or ()]
+
+
 def commands(source: Source) -> list[tuple[str, str]]:
     """(what it does, command line) to run everything again."""
     run = source.a_finished_run()
-    started = [re.sub(r"^(__)?main(__)?\.py ", "tricklab ", line) for line in source.outcome.get("commands") or ()]
-    rows = [("The experiment, as it was started", line) for line in started]
+    rows = [("The experiment, as it was started", line) for line in started(source)]
     if not rows and source.plan.get("kind") == "recipe":
         rows.append(("The experiment, from its declaration", _ablate_command(source)))
     folder = shlex.quote(str(source.folder))
