@@ -107,7 +107,7 @@ def test_what_the_arm_wrote_may_differ() -> None:
     other = {**RESULT, "data_digest": "e", "samples_seen": 2000}
     assert compare(other, RESULT, ["data.split.train", "train.epochs"]) == (
         [],
-        ["the arm changes the data: it is trained or evaluated on other samples", "2,000 samples drawn against 1,000"],
+        ["the arm itself changes on which samples it is trained or evaluated", "2,000 samples drawn against 1,000"],
     )
     refusals, _ = compare(other, RESULT, ["model.insert"])
     assert len(refusals) == 2
@@ -121,6 +121,7 @@ def test_a_trick_that_did_nothing_gets_no_verdict_and_spares_the_others(tmp_path
     result = experiment_result(opened.path)
     assert verdicts(opened.path) == {"+se": "helps", "+ema": "equivalent", "+cosine": "not_live"}
     assert result["not_live"] == {"+cosine": "the rate never moved"}
+    assert result["complete"], "a stopped arm leaves nothing to run"
     trick = next(trick for trick in result["tricks"] if trick["name"] == "+se")
     assert [(pair["on"], pair["off"]) for pair in trick["pairs"]] == [("+se", "baseline")]
     assert "the rate never moved" in advice(result["tricks"][2], result)
@@ -131,7 +132,9 @@ def test_an_arm_with_bad_input_is_refused_and_spares_the_others(tmp_path: Path) 
     status = {"state": "refused", "reason": "user error", "message": "no layer 'conv9'"}
     fill(opened, plan, **{cell.name: status for cell in plan.cells if "+se" in cell.arms})
     assert verdicts(opened.path) == {"+se": "refused", "+cosine": "equivalent"}
-    assert experiment_result(opened.path)["refusals"] == {"+se": "no layer 'conv9'"}
+    result = experiment_result(opened.path)
+    assert result["refusals"] == {"+se": "no layer 'conv9'"}
+    assert not result["complete"], "what was refused may be tried again once the input is put right"
 
 
 def test_an_exception_in_every_block_is_refused_with_its_message(tmp_path: Path) -> None:

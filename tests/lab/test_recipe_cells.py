@@ -105,6 +105,12 @@ def test_settings_hold_for_every_arm_and_arms_go_before_them() -> None:
     assert [cell.recipe["optimizer"]["lr"] for cell in cells] == [0.01, 0.1, 0.01]
 
 
+def test_another_seed_draws_fresh_blocks() -> None:
+    here, there = planned(["+se"]), planned(["+se"], seed=1)
+    assert [cell.recipe["seed"] for cell in there.cells] == [1, 1]
+    assert there.experiment != here.experiment
+
+
 def test_a_setting_of_a_component_that_an_arm_replaces_goes_with_it() -> None:
     for text in ("model=PixelSVM", "model.type=PixelSVM"):
         subject = Subject(TINY, ("model.dropout=0.1", "data.window=11"))

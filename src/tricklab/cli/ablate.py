@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from tricklab.lab.declaring import Wish
     from tricklab.lab.plan import Plan
     from tricklab.lab.price import Price
+    from tricklab.lab.runner import Outcome
 
 
 PLAIN_WIDTH = 120
@@ -37,6 +39,7 @@ def command(
     data: Annotated[str | None, typer.Option(help="folder of the data files")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value for every arm; may be repeated")] = None,
     delta: Annotated[float | None, typer.Option(help="smallest effect worth having, in the metric's unit")] = None,
+    seed: Annotated[int | None, typer.Option(help="another number draws fresh blocks (the recipe's own, or 0)")] = None,
     name: Annotated[str | None, typer.Option(help="name of the experiment")] = None,
     out: Annotated[str, typer.Option(help="folder of experiments")] = "runs",
     workers: Annotated[int | None, typer.Option(help="runs at a time (as many as cores)")] = None,
@@ -78,7 +81,8 @@ def command(
     direction = ("min" if minimise else "max") if command_line is not None else None
     wish = Wish(
         design=design, blocks=blocks, final=final, metric=metric, direction=direction, delta=delta, data=data,
-        settings=tuple(setting or ()), workers=workers, threads=threads, per_device=per_device, name=name, out=out,
+        settings=tuple(setting or ()), seed=seed, workers=workers, threads=threads, per_device=per_device, name=name,
+        out=out,
     )  # fmt: skip
     budget_s = budget_seconds(budget)
     plan = declare(subject, arms, wish)
@@ -93,6 +97,8 @@ def command(
         if dear and not yes and sys.stdin.isatty() and not typer.confirm("start the runs?", default=True):
             raise typer.Exit(0)
     outcome = conduct(experiment, plan, reached, budget_s=budget_s)
+    if outcome.signal is not None:
+        _stopped(outcome, experiment.path)
     report = write_report(experiment.path)
     result = Result(experiment.path, stopped=outcome.stopped, report=report)
     if as_json:
@@ -101,11 +107,16 @@ def command(
         _print(render(result.to_dict()))
         _print(f"\nreport: {report}")
     if outcome.stopped or outcome.gave_up:
-        for line in outcome.gave_up:
-            print(f"given up: {line}", file=sys.stderr)
-        if outcome.stopped:
-            print(f"stopped ({outcome.stopped}); go on with: tricklab resume {experiment.path}", file=sys.stderr)
-        raise typer.Exit(1 if outcome.signal is None else 128 + outcome.signal)
+        _stopped(outcome, experiment.path)
+
+
+def _stopped(outcome: Outcome, path: Path) -> NoReturn:
+    """Say why not everything was run and how to go on; leave with the code that tells it."""
+    for line in outcome.gave_up:
+        print(f"given up: {line}", file=sys.stderr)
+    why = f"stopped ({outcome.stopped})" if outcome.stopped else "not everything was run"
+    print(f"{why}; go on with: tricklab resume {path}", file=sys.stderr)
+    raise typer.Exit(1 if outcome.signal is None else 128 + outcome.signal)
 
 
 def _subject(words: list[str], command_line: str | None, metric_regex: str | None) -> tuple[Any, list[str]]:
@@ -125,8 +136,6 @@ def _subject(words: list[str], command_line: str | None, metric_regex: str | Non
 
 def _dry_run(plan: Plan, wish: Wish, as_json: bool) -> None:
     """Show plan and price; write nothing."""
-    from pathlib import Path
-
     from tricklab.lab.price import price
 
     priced = price(plan, Path(wish.out) / plan.experiment, plan.looks[0])

@@ -34,7 +34,7 @@ def ablate(
     delta: float | None = None,
     data: str | os.PathLike[str] | None = None,
     settings: Sequence[str] = (),
-    seed: int = 0,
+    seed: int | None = None,
     workers: int | None = None,
     threads: int | None = None,
     per_device: int | None = None,
@@ -59,6 +59,7 @@ def ablate(
         delta: the smallest effect worth having, in the metric's unit; a recipe's own if not given.
         data: folder of a recipe's data files.
         settings: ``key=value`` laid on a recipe for every arm.
+        seed: another one than before draws fresh blocks, as confirming a screening needs; a recipe's own, or 0.
         workers, threads: runs at a time and threads of each; as many one-thread runs as there are cores.
         per_device: runs that share a GPU.
         budget: seconds, or ``"2h"``: no run is started that would end later.

@@ -35,8 +35,8 @@ def compare(on: Mapping[str, Any], off: Mapping[str, Any], writes: Sequence[str]
         refusals.append(f"other versions ({', '.join(changed)})")
 
     if on.get("data_digest") != off.get("data_digest"):
-        if _touches(writes, ("data",)):
-            labels.append("the arm changes the data: it is trained or evaluated on other samples")
+        if _touches(writes, ("data", "seed")):
+            labels.append("the arm itself changes on which samples it is trained or evaluated")
         else:
             refusals.append("other data")
 

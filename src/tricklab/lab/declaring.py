@@ -44,6 +44,7 @@ class Wish:
     Attributes:
         blocks: blocks of the first look; the second look is at twice as many, unless ``final``.
         settings: ``key=value`` laid on the recipe for every arm.
+        seed: another one than the recipe's (or 0) draws other blocks.
     """
 
     design: str | None = None
@@ -54,7 +55,7 @@ class Wish:
     delta: float | None = None
     data: str | None = None
     settings: tuple[str, ...] = ()
-    seed: int = 0
+    seed: int | None = None
     workers: int | None = None
     threads: int | None = None
     per_device: int | None = None
@@ -147,7 +148,8 @@ def _of_recipe(source: str | os.PathLike[str] | dict[str, Any], texts: Sequence[
             "a recipe says its own metric", where="--metric", fix="set metric.monitor and metric.mode for every arm"
         )
     place = source if isinstance(source, str | dict) else Path(source)
-    subject = Subject(place, wish.settings, wish.data, wish.delta)
+    seed = () if wish.seed is None else (f"seed={wish.seed}",)
+    subject = Subject(place, (*wish.settings, *seed), wish.data, wish.delta)
     design, arms, cells, notes = recipe_cells(subject, parse_recipe_arms(texts), wish.design)
     base = cells[0].recipe
     threads = wish.threads or base["train"]["threads"] or 1
@@ -186,7 +188,7 @@ def _of_function(function: Callable[..., Any], factors: Any, wish: Wish) -> Plan
     cells = _simple_cells(design, arms, lambda chosen: {
         **described,
         "levels": {change.text.partition("=")[0]: change.value for arm in chosen for change in arm.changes},
-        "seed": wish.seed,
+        "seed": wish.seed or 0,
         "metric": metric,
     })  # fmt: skip
     return _plan(
@@ -208,7 +210,7 @@ def _of_command(command: Command, texts: Sequence[str], wish: Wish) -> Plan:
     cells = _simple_cells(design, arms, lambda chosen: {
         **described,
         "arguments": [text for arm in chosen for text in arm.texts("argument")],
-        "seed": wish.seed,
+        "seed": wish.seed or 0,
         "metric": metric,
     })  # fmt: skip
     return _plan(

@@ -10,7 +10,9 @@ from statistics import fmean
 from tricklab.lab.comparability import compare
 from tricklab.lab.designs import factors_of
 from tricklab.lab.plan import CellPlan, Plan
+from tricklab.lab.queue import Queue
 from tricklab.lab.recipe_cells import changed_paths
+from tricklab.recipe import parse
 from tricklab.records import Evidence, Experiment, RunSummary
 from tricklab.statistics import Contrast, Judgement, contrasts_for, judge_experiment
 
@@ -45,9 +47,8 @@ class Ledger:
         return [self.runs.get((cell.folder, block)) for block in range(self.blocks)]
 
     def unsettled(self) -> bool:
-        """Whether there is anything left to run."""
-        settled = ("finished", "failed", "not_live")
-        return any(run is None or run.state not in settled for cell in self.plan.cells for run in self.of(cell))
+        """Whether there is anything left that can be run."""
+        return next(Queue(self.plan, self.experiment, self.blocks).ready(), None) is not None
 
     def scores(self) -> dict[str, list[float | None]]:
         """The metric of every finished run by cell name; None where there is no value."""
@@ -73,7 +74,7 @@ class Ledger:
         for cell, run in self._ended("not_live"):
             trick = run.status.get("trick")
             for arm in self.plan.arms:
-                names = {change.text.lstrip("+").split("(")[0].split(":")[0].strip() for change in arm.changes}
+                names = {parse(text).name for text in arm.texts("trick")}
                 if arm.name in cell.arms and (trick in names or len(cell.arms) == 1):
                     found.setdefault(arm.name, str(run.status.get("message") or ""))
         return found

@@ -18,6 +18,7 @@ from tricklab.errors import UserError
 from tricklab.lab.forkserver import Server, die_with_parent
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+START_S = 600.0
 _MAIN = "from tricklab.lab.forkserver import main; main()"
 
 
@@ -39,10 +40,12 @@ class Pool:
             self._fork()
         else:
             self._spawn(preload, threads)
-        while True:
-            (first, *_) = self.poll(timeout=600.0) or [{}]
-            if "ready" in first:
-                return
+        try:
+            (first, *_) = self.poll(timeout=START_S) or [{}]
+        except BaseException:
+            self.close()
+            raise
+        if "ready" not in first:
             self.close()
             raise UserError("the process that starts the runs did not come up", fix="its message stands above")
 

@@ -47,11 +47,7 @@ def result_of(ledger: Ledger) -> dict[str, Any]:
         "metric": plan.metric,
         "design": plan.design,
         **plain,
-        "complete": all(
-            run is not None and run.state in ("finished", "failed", "not_live", "refused")
-            for cell in plan.cells
-            for run in ledger.of(cell)
-        ),
+        "complete": not ledger.unsettled(),
         "scores": ledger.scores(),
         "failed": [_troubled(run, cell.name) for cell in plan.cells for run in ledger.of(cell) if _is_troubled(run)],
         "refusals": refused,

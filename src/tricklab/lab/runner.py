@@ -153,9 +153,10 @@ class _Runner:
     def _settled(self, task: Task, status: dict[str, Any]) -> None:
         self.queue.settle(task, status["state"])
         self.progress.ended(task, status, self.queue)
-        if status["state"] == "refused" and not task.cell.arms:
+        if status["state"] in ("refused", "not_live") and not task.cell.arms:
             message = str(status.get("message") or "see its log.txt")
-            self._abort(UserError(f"the baseline cannot run: {message}", where=str(task.path)))
+            what = "cannot run" if status["state"] == "refused" else "is not what its recipe says"
+            self._abort(UserError(f"the baseline {what}: {message}", where=str(task.path)))
 
     def _interrupted(self, task: Task, status: dict[str, Any]) -> None:
         self.queue.running.pop(task.identity)

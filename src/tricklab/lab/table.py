@@ -61,7 +61,7 @@ def advice(trick: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     if trick["survives"] is False:
         return "nothing to confirm"
     if verdict == "screening":
-        return "confirm on fresh blocks: a new name, 5 blocks or more"
+        return "confirm on fresh blocks: --seed with another number, --blocks 5 or more"
     return _more(trick, result)
 
 
