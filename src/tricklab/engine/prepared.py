@@ -50,13 +50,25 @@ class Prepared:
         return list(self.settings.evaluate.postprocess)
 
 
-def prepare(run: RunFolder, device: str, say: Callable[[str, str], None] = lambda severity, text: None) -> Prepared:
+def prepare(
+    run: RunFolder,
+    device: str,
+    say: Callable[[str, str], None] = lambda severity, text: None,
+    data: str | None = None,
+) -> Prepared:
     """Read the recipe, which imports the user's modules, and prepare the data.
+
+    Args:
+        device: as in ``train.device``.
+        say: gets severity and text of what the doctor finds.
+        data: folder of the data files, if not the recipe's own.
 
     Raises:
         UserError: the recipe, the data or the device cannot work.
     """
     recipe = resolve(load(run.recipe))
+    if data is not None:
+        recipe = resolve(recipe.set("data.root", data))
     chosen = settings(recipe)
     seeds = Seeds(chosen.seed, int(run.declared["block"]))
     task = registry.load("task", chosen.task)(settings=chosen, seeds=seeds)

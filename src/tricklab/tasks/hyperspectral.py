@@ -13,7 +13,6 @@ from tricklab import registry
 from tricklab import seeds as streams
 from tricklab.data.fold import HyperspectralFold
 from tricklab.data.loaders import make_loader
-from tricklab.data.windows import gather_windows
 from tricklab.errors import UserError
 from tricklab.losses import Losses
 from tricklab.metrics import (
@@ -24,11 +23,13 @@ from tricklab.metrics import (
     trivial_scores,
 )
 from tricklab.models.insert import apply_inserts
+from tricklab.ops.windows import gather_windows
 from tricklab.recipe.schema import Settings
 from tricklab.registry import component
 from tricklab.seeds import Seeds
 from tricklab.tasks.base import Evaluation
 from tricklab.tasks.scene_scores import scene_logits
+from tricklab.tasks.shared_batches import check_sharing, place_loader
 
 _CHUNK = 4096
 
@@ -47,6 +48,7 @@ class HyperspectralTask:
 
     def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
         self.settings, self.seeds = settings, seeds
+        self._cube: torch.Tensor | None = None
 
     def prepare(self) -> None:
         """Read the scene, draw the split, fit the projection, build the losses.
@@ -107,6 +109,8 @@ class HyperspectralTask:
                 apply_inserts(model, inserts, streams.aside)
             elif inserts:
                 raise UserError(f"{config['type']} has no modules to insert a block into", where="model.insert")
+        if self.settings.train.share_convolutions:
+            check_sharing(self.settings, model)
         return model
 
     def expected_initial_loss(self) -> float:
@@ -116,12 +120,18 @@ class HyperspectralTask:
     def loader(self, split: str) -> Any:
         """Batches of a split; those of ``train`` are drawn by the recipe's sampler and augmented."""
         train = split == "train"
+        if train and self.settings.train.share_convolutions:
+            return place_loader(self.fold, self.settings.train.batch_size, self.seeds)
         size = self.settings.train.batch_size if train else self.settings.evaluate.batch_size
         workers = self.settings.train.workers if train else 0
         return make_loader(self.fold, split, size, self.seeds, workers, train=train)
 
     def forward(self, model: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """A batch through the model: named outputs."""
+        if "image" not in batch:
+            if self._cube is None or self._cube.device != batch["centre"].device:
+                self._cube = self.fold.cube_for("train").to(batch["centre"].device)
+            return model.forward_windows(self._cube, batch["centre"])
         return model(batch["image"])
 
     def loss(
@@ -145,10 +155,19 @@ class HyperspectralTask:
         """
         self.require(split)
         facts: dict[str, Any] = {}
-        scored = scene_logits(self, model, split, postprocess, method, facts)
-        targets = self.fold.targets[split]
-        total, _ = self.losses({"main": scored.logits}, {"target": targets})
-        return self.score(split, scored.probabilities, scored.logits.argmax(dim=1).numpy(), float(total), facts)
+        logits = scene_logits(
+            model,
+            self.fold.cube_for(split),
+            self.fold.centres[split],
+            window=self.fold.window,
+            method=method,
+            postprocess=postprocess,
+            batch_size=self.settings.evaluate.batch_size,
+            facts=facts,
+        )
+        total, _ = self.losses({"main": logits}, {"target": self.fold.targets[split]})
+        probabilities = torch.softmax(logits, dim=1).numpy()
+        return self.score(split, probabilities, logits.argmax(dim=1).numpy(), float(total), facts)
 
     def fit_classical(self, model: Any, seed: int) -> None:
         """Fit a model without gradients on the training windows, unaugmented.

@@ -1,0 +1,121 @@
+"""tricklab predict: class maps of whole scenes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tricklab.engine import LoadedRun
+    from tricklab.tasks.scene_rows import SceneRows
+
+
+def command(
+    run: Annotated[str, typer.Argument(help="a finished run, or the folder of one run")],
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="scenes: .hdr (ENVI), .tif, .npy, .mat; the run's own if none is named")
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="folder of the maps (predictions/ in the run)")] = None,
+    form: Annotated[str | None, typer.Option("--format", help="geotiff, envi or npy (that of the scene)")] = None,
+    method: Annotated[str | None, typer.Option(help="windows or dense (the recipe's)")] = None,
+    key: Annotated[str | None, typer.Option(help="name of the cube's array in a .mat file with several")] = None,
+    memory: Annotated[int, typer.Option(min=1, help="MiB for a strip of a scene as read and projected")] = 1024,
+    data: Annotated[str | None, typer.Option(help="folder of the run's data files, if they have moved")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (those of the run)")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+) -> None:
+    """A class map of each scene: label ids as GeoTIFF, ENVI or .npy with the scene's place on the ground, and a PNG.
+
+    Without a scene the run's own is predicted; its map.npy holds class numbers, which the figures of `tricklab test` show.
+
+    Scenes are read in strips, so they may be larger than memory (ENVI, .npy, GeoTIFF with tricklab[geo]).
+
+    Examples:
+
+      tricklab predict runs/demo-1f3a2c
+
+      tricklab predict runs/salinas-1f3a2c other.hdr more.tif --out maps --method dense
+    """
+    from tricklab.cli.resume import single_run
+    from tricklab.engine import load_run
+    from tricklab.errors import UserError
+    from tricklab.tasks.scene_rows import open_rows, rows_of
+
+    if method not in (None, "windows", "dense"):
+        raise UserError(f"unknown method {method!r}", where="--method", fix="windows or dense")
+    folder = single_run(Path(run))
+    loaded = load_run(folder.path, data=data, threads=threads)
+    task: Any = loaded.task
+    target = folder.predictions if out is None else Path(out)
+    target.mkdir(parents=True, exist_ok=True)
+    scenes = [(Path(name), open_rows(Path(name), key)) for name in inputs or ()]
+    stems = [path.stem for path, _ in scenes]
+    doubled = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if doubled is not None:
+        raise UserError(f"two scenes are named {doubled!r}", where="inputs", fix="predict them one after the other")
+    found = [predict(loaded, rows, target / path.stem, form or own_form(path), method, memory) for path, rows in scenes]
+    if not scenes:
+        found = [predict(loaded, rows_of(task.fold.scene), target / "map", form, method, memory)]
+    if as_json:
+        print(json.dumps({"run": str(folder.path), "maps": found}, indent=2))
+        return
+    for one in found:
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in one["shares"].items())
+        print(f"{one['scene']}: {one['height']} × {one['width']} pixels: {shares}")
+        print("\n".join(f"  {path}" for path in one["files"]))
+
+
+def predict(
+    loaded: LoadedRun, rows: SceneRows, stem: Path, form: str | None, method: str | None, memory: int
+) -> dict[str, Any]:
+    """Predict one scene and write its files; returns what was written and how the classes share the scene.
+
+    Args:
+        stem: path of the files without suffix.
+        form: format of the map of label ids, or None for class numbers (-1: no measurement) in ``.npy``, which the
+            run's figures read.
+    """
+    import numpy as np
+
+    from tricklab.tasks.class_maps import to_ids, write_map, write_picture
+    from tricklab.tasks.scene_prediction import predict_strips
+
+    chosen, task = loaded.prepared.settings.evaluate, loaded.task
+    classes = np.empty(rows.shape[:2], dtype=np.int32)
+    strips = predict_strips(
+        loaded.model,
+        rows,
+        task.fitted,
+        method=method or chosen.method,
+        postprocess=loaded.prepared.postprocess,
+        batch_size=chosen.batch_size,
+        memory_limit=memory * 2**20,
+    )
+    for strip in strips:
+        classes[strip.top : strip.top + len(strip.classes)] = strip.classes
+    names = dict(zip(task.label_ids, task.classes, strict=True))
+    ids = to_ids(classes, task.label_ids)
+    if form is None:
+        np.save(stem.with_suffix(".npy"), classes)
+        files = [stem.with_suffix(".npy")]
+    else:
+        files = [write_map(ids, stem, form, names, rows.crs, rows.transform)]
+    files.append(write_picture(classes, stem.with_suffix(".png")))
+    measured = max(int((classes >= 0).sum()), 1)
+    shares = {name: float((classes == number).sum() / measured) for number, name in enumerate(task.classes)}
+    return {
+        "scene": rows.name,
+        "height": rows.shape[0],
+        "width": rows.shape[1],
+        "shares": shares,
+        "without_measurement": int((classes < 0).sum()),
+        "files": [str(path) for path in files],
+    }
+
+
+def own_form(path: Path) -> str:
+    """The map format that goes with a scene's file."""
+    return {".tif": "geotiff", ".tiff": "geotiff", ".npy": "npy", ".mat": "npy"}.get(path.suffix.lower(), "envi")

@@ -1,0 +1,103 @@
+"""A finished run as something that can be asked: its task, its recipe, its model with the weights that were scored."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tricklab.engine.classical import is_classical, refit_checked
+from tricklab.engine.evaluation import evaluating
+from tricklab.engine.finish import load_weights
+from tricklab.engine.prepared import Prepared, prepare, sibling
+from tricklab.engine.trainer import quiet
+from tricklab.errors import UserError
+from tricklab.recipe import Recipe
+from tricklab.records import RunFolder
+from tricklab.tasks.base import Evaluation, Task
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A finished run.
+
+    Attributes:
+        run: its folder.
+        prepared: recipe, data and device.
+        model: in evaluation mode with the weights that the recipe scores (the last or the averaged ones), or a fitted
+            model without gradients.
+    """
+
+    run: RunFolder
+    prepared: Prepared
+    model: Any
+
+    @property
+    def task(self) -> Task:
+        """The task with its data."""
+        return self.prepared.task
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        return self.prepared.recipe
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Score the model on a split as the recipe says. Touching ``test`` is logged in the run's events.
+
+        Raises:
+            UserError: the split is empty.
+        """
+        chosen = self.prepared.settings.evaluate
+        if split == "test":
+            self.run.event("test_touched", step=(self.run.result() or {}).get("steps"), by="test")
+        if is_classical(self.prepared):
+            return self.task.evaluate_classical(self.model, split)
+        with evaluating(self.model):
+            return self.task.evaluate(self.model, split, self.prepared.postprocess, chosen.method)
+
+
+def load_run(
+    folder: str | os.PathLike[str], *, device: str | None = None, threads: int | None = None, data: str | None = None
+) -> LoadedRun:
+    """Load a finished run.
+
+    Args:
+        folder: the run's folder.
+        device: where the model goes; ``auto`` if not given, wherever the run was trained.
+        threads: CPU threads; as the run's if not given.
+        data: folder of the data files; the run's own if not given.
+
+    Raises:
+        UserError: the run is not finished, its files are damaged, or its data have changed.
+    """
+    run = RunFolder.open(folder)
+    state = run.status()["state"]
+    if state != "finished":
+        fix = f"tricklab resume {os.fspath(folder)}" if state in ("interrupted", "running", "planned") else None
+        raise UserError(f"this run is {state}, so there is nothing to load", where=os.fspath(folder), fix=fix)
+    before = run.provenance()
+    torch.set_num_threads(threads or before["execution"]["threads"])
+    with quiet():
+        prepared = prepare(run, device or "auto", data=data)
+        _same_data(before["environment"].get("data_digest"), prepared.task.digest(), str(run.path))
+        if is_classical(prepared):
+            return LoadedRun(run, prepared, refit_checked(prepared))
+        source = sibling(run) or run
+        average = prepared.settings.evaluate.weights == "average"
+        name = f"average-{prepared.averaging_key}" if average else "weights"
+        model, _ = load_weights(prepared, source.checkpoint(name))
+    model.eval()
+    return LoadedRun(run, prepared, model)
+
+
+def _same_data(recorded: dict[str, str] | None, found: dict[str, str], where: str) -> None:
+    other = [split for split in found if recorded and recorded.get(split) != found[split]]
+    if other:
+        raise UserError(
+            f"the data are not those that the run was trained on: {', '.join(other)} differ",
+            where=where,
+            fix="--data must name the folder with the same files",
+        )
