@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Callable
 from io import StringIO
@@ -80,8 +81,6 @@ def test_blocks_come_one_after_another_and_trainings_first(tmp_path: Path) -> No
 
 
 def test_runs_share_devices_as_the_plan_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import dataclasses
-
     opened, plan = experiment(tmp_path, ["+se", "+cosine"], blocks=2)
     assert plan.device == "cpu"
     pool = Pretending()
@@ -198,14 +197,9 @@ def test_progress_as_lines_and_as_a_table(tmp_path: Path) -> None:
     opened, plan = experiment(tmp_path, ["+se"], blocks=1)
     lines, screen = StringIO(), StringIO()
     run(plan, opened, 1, Pretending(), Lines(plan, lines))  # type: ignore[arg-type]
-    assert (
-        lines.getvalue().splitlines()
-        == [
-            "[1/2] baseline, block 0: finished, val/oa 0.5 in 10 s; eta 2 s",
-            "[2/2] +se, block 0: finished, val/oa 0.5 in 10 s; eta 0.0 s",
-        ]
-        or lines.getvalue().count("finished, val/oa 0.5 in 10 s") == 2
-    )
+    first, last = lines.getvalue().splitlines()
+    assert first.startswith("[1/2] baseline, block 0: finished, val/oa 0.5 in 10 s; eta ")
+    assert last == "[2/2] +se, block 0: finished, val/oa 0.5 in 10 s; eta 0.0 s"
 
     queue = Queue(plan, opened, 2)
     task = queue.waiting[0]
