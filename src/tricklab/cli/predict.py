@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """A class map of each scene: label ids as GeoTIFF, ENVI or .npy with the scene's place on the ground, and a PNG.
 
-    Without a scene the run's own is predicted; its map.npy holds class numbers, which the figures of `tricklab test` show.
+    Without a scene the run's own is predicted; its map.npy holds class numbers, as the figures of `tricklab test` show.
 
     Scenes are read in strips, so they may be larger than memory (ENVI, .npy, GeoTIFF with tricklab[geo]).
 
