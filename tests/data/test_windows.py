@@ -4,7 +4,7 @@ import torch
 
 from tricklab.data.padding import pad_cube
 from tricklab.data.transforms.flip import FlipWindows
-from tricklab.data.windows import WindowDataset, gather_windows
+from tricklab.data.windows import WindowDataset
 from tricklab.errors import UserError
 from tricklab.seeds import Seeds
 
@@ -16,7 +16,7 @@ def test_each_window_is_centred_on_its_pixel(window, padding):
     padded = pad_cube(planes, window, padding)
     assert padded.shape == (4, 9 + window - 1, 11 + window - 1)
     centres = torch.tensor([[0, 0], [8, 10], [4, 5], [4, 5]])
-    found = gather_windows(padded, centres, window)
+    found = WindowDataset(padded, centres, torch.arange(4), window)[[0, 1, 2, 3]]["image"]
     assert found.is_contiguous()
     assert found.dtype == torch.float32
     for image, (row, column) in zip(found, centres.tolist(), strict=True):
