@@ -134,6 +134,8 @@ FAULTS: list[tuple[str, str, str, str]] = [
     ("metric: {monitor: oa}", "r.yaml:8, metric.monitor", "'oa'", ""),
     ("metric: {delta: .nan}", "r.yaml:8, metric.delta", "nan", ""),
     ("metric: {delta: 0}", "r.yaml:8, metric.delta", "greater than 0", ""),
+    ("seed:", "r.yaml:8, seed", "None", ""),
+    ("losses:", "r.yaml:8, losses", "None", ""),
     ("seed: -1", "r.yaml:8, seed", "-1", ""),
     ("imports: x.py", "r.yaml:8", "imports must be a list", ""),
     ("  epoch: 5", "r.yaml:10, train.epoch", "unknown key 'epoch'", "did you mean 'epochs'"),

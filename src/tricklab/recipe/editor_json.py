@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tricklab import registry
+from tricklab.recipe.components import MANY, ONE
 from tricklab.recipe.schema import Settings
-
-_PLACES = (
-    ("model",), ("losses",), ("optimizer",), ("schedule",), ("evaluate", "averaging"), ("evaluate", "postprocess"),
-    ("log", "loggers"),
-)  # fmt: skip
 
 
 def editor_schema(trick_names: Sequence[str] = ()) -> dict[str, Any]:
@@ -27,7 +23,7 @@ def editor_schema(trick_names: Sequence[str] = ()) -> dict[str, Any]:
     for kind in registry.FOLDERS:
         if kind not in ("data", "task"):
             definitions[f"kind_{kind}"] = _any_of(kind, definitions)
-    for path in _PLACES:
+    for path in (path for path in (*ONE, *MANY) if path != ("model", "insert")):
         _refer(schema, definitions, path)
     _data(schema, definitions)
     schema["properties"] |= {

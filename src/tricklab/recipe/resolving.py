@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from tricklab import registry
 from tricklab.errors import UserError, nearest
-from tricklab.recipe.located import LENGTHS, Located, Origin, find, locate, origin_at, plain, put
-from tricklab.recipe.paths import Path, join, split
+from tricklab.recipe.components import completed, with_mappings
+from tricklab.recipe.located import LENGTHS, Located, Origin, find, locate, origin_at, plain
+from tricklab.recipe.paths import Path, join
 from tricklab.recipe.recipe import Recipe
 from tricklab.recipe.schema import SECTIONS, Every, Settings
 
@@ -34,10 +34,10 @@ def resolve(recipe: Recipe) -> Recipe:
     _require(root, "task", (entry.name for entry in registry.entries("data")))
     _require(root, "data", ())
     _require(root, "model", (entry.name for entry in registry.entries("model")))
-    root = _with_defaults(_bare_names(root))
+    root = _with_defaults(with_mappings(root))
     _validate(root)
     _cross_check(root)
-    return dataclasses.replace(recipe, root=_components(root), resolved=True)
+    return dataclasses.replace(recipe, root=completed(root), resolved=True)
 
 
 def settings(recipe: Recipe) -> Settings:
@@ -67,27 +67,6 @@ def _refuse_unknown(root: Located, path: Path, known: Iterable[str]) -> None:
             )
 
 
-def _bare_names(root: Located) -> Located:
-    """``model: HybridSN`` means ``model: {type: HybridSN}``, wherever a component stands."""
-
-    def full(item: Located) -> Located:
-        return Located({"type": item}, item.origin) if isinstance(item.value, str) else item
-
-    def at(path: Path, root: Located) -> Located:
-        found = find(root, path)
-        if found is None:
-            return root
-        if isinstance(found.value, list):
-            return put(root, path, Located([full(item) for item in found.value], found.origin))
-        return put(root, path, full(found))
-
-    for path in (("model",), ("optimizer",), ("losses",), ("schedule",), ("log", "loggers")):
-        root = at(path, root)
-    for path in (("evaluate", "averaging"), ("evaluate", "postprocess"), ("model", "insert")):
-        root = at(path, root)
-    return root
-
-
 def _with_defaults(root: Located) -> Located:
     values = dict(root.value)
     for name, field in Settings.model_fields.items():
@@ -96,7 +75,7 @@ def _with_defaults(root: Located) -> Located:
             if section is None or section.value is None:
                 section = Located({}, section.origin if section else _DEFAULT)
             values[name] = _filled_section(section, name)
-        elif name not in values or (values[name].value is None and not field.is_required()):
+        elif name not in values:
             values[name] = locate(field.get_default(call_default_factory=True), _DEFAULT)
     return Located({name: values[name] for name in Settings.model_fields}, root.origin)
 
@@ -126,7 +105,7 @@ def _validate(root: Located) -> None:
         Settings.model_validate(plain(root))
     except ValidationError as error:
         first = error.errors()[0]
-        path = tuple(str(part) for part in first["loc"] if find(root, (str(part),)) or part not in ("int", "float"))
+        path = tuple(map(str, first["loc"]))
         place = f"{origin_at(root, path)}, {join(path)}"
         if first["type"] == "extra_forbidden":
             raise UserError(
@@ -173,90 +152,3 @@ def _exactly_one(section: Located, path: Path, keys: tuple[str, ...]) -> None:
         where=f"{section.origin}, {join(path)}",
         fix=f"set the others to null, such as {join((*path, given[-1]))}=null" if given else None,
     )
-
-
-def _components(root: Located) -> Located:
-    """Every component checked by the registry and completed."""
-    task = root.value["task"].value
-    names = [entry.name for entry in registry.entries("data")]
-    if task not in names:
-        raise UserError(f"unknown task {task!r}", where=f"{root.value['task'].origin}, task", fix=nearest(task, names))
-    root = _data(root, task)
-    root = _one(root, ("model",), "model", ("insert",))
-    inserts = _items(root, ("model", "insert"))
-    for position in range(len(inserts)):
-        root = _one(root, ("model", "insert", str(position)), "block", host="after")
-    for position in range(len(root.value["losses"].value)):
-        root = _one(root, ("losses", str(position)), "loss")
-    root = _one(root, ("optimizer",), "optimizer")
-    if find(root, ("evaluate", "averaging")).value is not None:  # type: ignore[union-attr]
-        root = _one(root, ("evaluate", "averaging"), "averaging")
-    for path, kind in (
-        (("schedule",), "schedule"),
-        (("evaluate", "postprocess"), "postprocess"),
-        (("log", "loggers"), "logger"),
-    ):
-        for position in range(len(_items(root, path))):
-            root = _one(root, (*path, str(position)), kind)
-    return root
-
-
-def _items(root: Located, path: Path) -> list[Located]:
-    found = find(root, path)
-    if found is None or found.value is None:
-        return []
-    if not isinstance(found.value, list):
-        raise UserError(f"{join(path)} must be a list, not {plain(found)!r}", where=f"{found.origin}, {join(path)}")
-    return found.value
-
-
-def _data(root: Located, task: str) -> Located:
-    section = root.value["data"]
-    if section.child("type") is not None:
-        raise UserError("data has no type of its own: the task says it", where=f"{section.value['type'].origin}, data")
-    checked = registry.check("data", {"type": task, **plain(section)}, "data", _placing(root))
-    checked.pop("type")
-    return put(root, ("data",), _completed(section, checked, task))
-
-
-def _one(root: Located, path: Path, kind: str, lists: tuple[str, ...] = (), host: str | None = None) -> Located:
-    """Check one component. ``lists`` and ``host`` are keys of the recipe that stand in its mapping: lists of further
-    components (completed to []), and the name of the module that a block stands after."""
-    section = find(root, path)
-    assert section is not None
-    values = plain(section)
-    if not isinstance(values, dict):
-        raise UserError(f"a {kind} must be a mapping with the key 'type'", where=f"{section.origin}, {join(path)}")
-    extra: dict[str, Any] = {key: values.pop(key, None) or [] for key in lists}
-    if host is not None:
-        extra[host] = values.pop(host, None)
-        if not isinstance(extra[host], str):
-            place = f"{origin_at(root, (*path, host))}, {join((*path, host))}"
-            raise UserError(f"a {kind} here needs the key {host!r} with the name of a module", where=place)
-    checked = registry.check(kind, values, join(path), _placing(root))
-    ordered = {"type": checked.pop("type"), **extra, **checked} if host else {**checked, **extra}
-    return put(root, path, _completed(section, ordered, str(values.get("type"))))
-
-
-def _placing(root: Located) -> Any:
-    def place(path: str) -> str:
-        return str(origin_at(root, split(path)) if path else root.origin)
-
-    return place
-
-
-def _completed(located: Located | None, value: Any, owner: str) -> Located:
-    """``value`` with the origins of ``located``; what is new is the owner's default."""
-    default = Origin(f"default of {owner}")
-    origin = located.origin if located is not None else default
-    if isinstance(value, dict):
-        inner_owner = value["type"] if isinstance(value.get("type"), str) else owner
-        return Located(
-            {k: _completed(located.child(str(k)) if located else None, v, inner_owner) for k, v in value.items()},
-            origin,
-        )
-    if isinstance(value, list):
-        return Located(
-            [_completed(located.child(str(i)) if located else None, v, owner) for i, v in enumerate(value)], origin
-        )
-    return Located(value, origin)
