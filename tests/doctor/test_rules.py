@@ -141,6 +141,14 @@ def test_a_loss_that_is_not_finite_is_named_with_its_step() -> None:
     assert "step 120" in found.title
 
 
+def test_a_loss_that_leaps_away_from_its_start_is_found() -> None:
+    loss = FALLING.copy()
+    loss[3] = 22.0
+    (found,) = [f for f in run_rules(evidence(rows=train_rows(loss))) if f.rule == "O04"]
+    assert "leapt" in found.title
+    assert "step 3" in found.title
+
+
 def test_the_fix_is_a_recipe_diff() -> None:
     found = next(r for r in all_rules() if r.id == "O04").check(
         evidence(rows=train_rows(RISING), recipe={"optimizer": {"lr": 1e-3}})

@@ -13,19 +13,23 @@ if TYPE_CHECKING:
 
 
 class LearningRateTooHigh(Rule):
-    """The smoothed loss stays > 20 % above its minimum for > 2 % of the steps before any decay, having fallen before.
+    """Before any decay the loss fell and rose again, leapt away from where it began, or stopped being finite.
+
+    Risen: the smoothed loss lies > 20 % above its minimum for > 2 % of the steps. Leapt: one logged loss is more than
+    ``leap`` times the first one.
 
     Args:
         rise: how far above its minimum, as a share of the fall so far or of the minimum, whichever is larger.
         share: share of the logged steps that must lie that high.
         memory: weight of the past in the exponential average over logged rows.
+        leap: how many times the first loss a single one may reach.
     """
 
     id: ClassVar[str] = "O04"
     phases: ClassVar[tuple[Phase, ...]] = ("training", "evaluation")
 
-    def __init__(self, rise: float = 0.2, share: float = 0.02, memory: float = 0.8) -> None:
-        self.rise, self.share, self.memory = rise, share, memory
+    def __init__(self, rise: float = 0.2, share: float = 0.02, memory: float = 0.8, leap: float = 3.0) -> None:
+        self.rise, self.share, self.memory, self.leap = rise, share, memory, leap
 
     def check(self, evidence: Evidence) -> Finding | None:
         steps, loss = evidence.series("loss")
@@ -41,6 +45,10 @@ class LearningRateTooHigh(Rule):
         bad = ~np.isfinite(loss)
         if bad.any():
             return self._finding(evidence, f"the loss is not finite from step {int(steps[bad.argmax()])}", {})
+        if loss.max() > self.leap * loss[0] > 0:
+            at = int(loss.argmax())
+            title = f"the loss leapt from {loss[0]:.4g} at the start to {loss[at]:.4g} at step {int(steps[at])}"
+            return self._finding(evidence, title, {"first": float(loss[0]), "highest": float(loss[at])})
         smooth = _smoothed(loss, self.memory)
         lowest = np.minimum.accumulate(smooth)
         # noise around a loss near zero is no rise: it must also undo a fifth of what had been gained
