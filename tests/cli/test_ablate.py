@@ -29,7 +29,7 @@ data:
 model: {type: HybridSN}
 losses: [{type: CrossEntropyLoss, on: main}]
 optimizer: {type: Adam, lr: 1e-3}
-train: {epochs: 1, batch_size: 32}
+train: {device: cpu, epochs: 1, batch_size: 32}
 metric: {monitor: val/oa, mode: max, delta: 0.01}
 """
 

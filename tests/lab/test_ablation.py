@@ -98,26 +98,22 @@ def test_the_default_among_levels_is_the_baseline(tmp_path: Path) -> None:
     assert "lr=0.1 is the function's own default" in result.to_dict()["plan_notes"][0]
 
 
-@pytest.mark.parametrize(
-    ("mode", "verdict", "state", "reason"),
-    [
-        ("raises", "refused", "failed", "exception"),
-        ("nan", "refused", "failed", "non-finite"),
-        ("text", "refused", "refused", "user error"),
-    ],
-)
-def test_an_arm_that_never_works_is_refused(mode: str, verdict: str, state: str, reason: str, tmp_path: Path) -> None:
-    result = quiet(jobs.exploding, {"mode": mode}, tmp_path, blocks=5, name="e")
-    assert result[f"mode={mode}"].verdict == verdict
+def test_an_arm_that_never_works_is_refused(tmp_path: Path) -> None:
+    result = quiet(jobs.exploding, {"mode": ["raises", "nan", "text"]}, tmp_path, blocks=5, name="e")
+    assert {trick.name: trick.verdict for trick in result.judgement.tricks} == {
+        "mode=raises": "refused", "mode=nan": "refused", "mode=text": "refused",
+    }  # fmt: skip
     troubled = result.to_dict()["failed"]
-    assert {(run["state"], run["reason"]) for run in troubled} == {(state, reason)}
-    # bad input stops its arm at once; failures are outcomes and are counted in every block
-    assert len(troubled) == (1 if state == "refused" else 5) or state == "refused"
-    shown = repr(result)
-    assert "refused" in shown
-    if mode == "raises":
-        assert "the arm is broken" in shown
-        assert "RuntimeError" in RunFolder.open(troubled[0]["path"]).events()[0]["traceback"]
+    assert {(run["cell"], run["state"], run["reason"]) for run in troubled} == {
+        ("mode=raises", "failed", "exception"), ("mode=nan", "failed", "non-finite"),
+        ("mode=text", "refused", "user error"),
+    }  # fmt: skip
+    # bad input stops its arm; failures are outcomes and are counted in every block
+    cells = [run["cell"] for run in troubled]
+    assert (cells.count("mode=raises"), cells.count("mode=nan")) == (5, 5)
+    assert cells.count("mode=text") < 5
+    assert "RuntimeError: the arm is broken" in repr(result)
+    assert "RuntimeError" in RunFolder.open(troubled[0]["path"]).events()[0]["traceback"]
 
 
 def test_a_failed_run_counts_as_the_worst_value(tmp_path: Path) -> None:
@@ -166,20 +162,19 @@ def test_a_second_look_extends_the_first(tmp_path: Path) -> None:
     assert quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=3, name="e").judgement.look == 2
 
 
-@pytest.mark.parametrize(
-    ("options", "difference"),
-    [
+def test_another_plan_under_the_same_name_is_refused(tmp_path: Path) -> None:
+    quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=2, name="e")
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"delta": 0.1}, "delta: None there, 0.1 asked for"),
-        ({"blocks": 4}, r"looks: \[3, 6\] there, \[4, 8\] asked for"),
-        ({"final": True}, r"looks: \[3, 6\] there, \[3\] asked for"),
+        ({"blocks": 3}, r"looks: \[2, 4\] there, \[3, 6\] asked for"),
+        ({"final": True}, r"looks: \[2, 4\] there, \[2\] asked for"),
         ({"threads": 2}, "threads: 1 there, 2 asked for"),
         ({"seed": 1}, "seed: 0 there, 1 asked for"),
-    ],
-)
-def test_another_plan_under_the_same_name_is_refused(options: dict[str, Any], difference: str, tmp_path: Path) -> None:
-    quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=3, name="e")
-    with pytest.raises(UserError, match=difference):
-        quiet(jobs.noisy, {"flip": True}, tmp_path, **({"blocks": 3, "name": "e"} | options))
+        ({"workers": 1}, "workers: 2 there, 1 asked for"),
+    ]
+    for options, difference in changes:
+        with pytest.raises(UserError, match=difference):
+            quiet(jobs.noisy, {"flip": True}, tmp_path, **({"blocks": 2, "name": "e"} | options))
 
 
 def test_the_default_name_tells_plans_apart(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ data:
 model: {type: HybridSN, dropout: 0.0}
 losses: [{type: CrossEntropyLoss, on: main}]
 optimizer: {type: Adam, lr: 2e-3}
-train: {epochs: 4, batch_size: 16, validate_every: null, checkpoint_every: null}
+train: {device: cpu, epochs: 4, batch_size: 16, validate_every: null, checkpoint_every: null}
 metric: {monitor: val/oa, mode: max, delta: 0.01}
 """
 CRIPPLED = "optimizer.lr=2e-5"

@@ -22,7 +22,7 @@ TINY: dict[str, Any] = {
     },
     "model": {"type": "HybridSN"},
     "optimizer": {"type": "Adam", "lr": 1e-3},
-    "train": {"epochs": 1, "batch_size": 32},
+    "train": {"epochs": 1, "batch_size": 32, "device": "cpu"},
     "metric": {"monitor": "val/oa", "delta": 0.01},
 }
 

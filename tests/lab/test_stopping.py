@@ -76,7 +76,7 @@ data:
 model: {type: HybridSN}
 losses: [{type: CrossEntropyLoss, on: main}]
 optimizer: {type: Adam, lr: 1e-3}
-train: {epochs: 3, batch_size: 32, checkpoint_every: {iterations: 2}, log_every: {iterations: 1}}
+train: {device: cpu, epochs: 3, batch_size: 32, checkpoint_every: {iterations: 2}, log_every: {iterations: 1}}
 metric: {monitor: val/oa, mode: max, delta: 0.01}
 """
 ABLATE = """
