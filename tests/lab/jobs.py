@@ -72,3 +72,16 @@ def waiting(seed: int, block: int, marks: str = "", flip: bool = False) -> float
     (folder / f"{os.getpid()}.pid").touch()
     while True:
         signal.pause()
+
+
+def speaks() -> None:
+    """Prints what it sees of its environment."""
+    print(os.environ["TRICKLAB_TEST"], os.environ["OMP_NUM_THREADS"], os.environ.get("TRICKLAB_OTHER"))
+
+
+def raises() -> None:
+    raise RuntimeError("no")
+
+
+def leaves() -> None:
+    os._exit(7)

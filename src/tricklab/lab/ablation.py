@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from tricklab.lab.result import Result
 from tricklab.lab.runner import Outcome, run
 from tricklab.records import Experiment, scan
 from tricklab.records.environment import versions
+
+_HEAVY = ("torch", "lightning", "safetensors.torch", "sklearn.model_selection", "tricklab.engine")
 
 
 def ablate(
@@ -204,9 +206,15 @@ def _preload(plan: Plan) -> list[str]:
         return ["tricklab.lab.jobs.function", *(["torch"] if "torch" in sys.modules else [])]
     from tricklab import registry
 
-    wanted = {("task", cell.recipe["task"]) for cell in plan.cells} | {
-        ("data", cell.recipe["task"]) for cell in plan.cells
-    }
-    wanted |= {("model", cell.recipe["model"]["type"]) for cell in plan.cells}
-    modules = sorted({entry.module for kind, name in wanted for entry in registry.entries(kind) if entry.name == name})
-    return ["torch", "lightning", "tricklab.engine", *modules]
+    named = {cell.recipe["task"] for cell in plan.cells} | {name for cell in plan.cells for name in _types(cell.recipe)}
+    found = {entry.module for kind in registry.FOLDERS for entry in registry.entries(kind) if entry.name in named}
+    return [*_HEAVY, *sorted(module for module in found if module.startswith("tricklab."))]
+
+
+def _types(tree: Any) -> Iterator[str]:
+    """The names of all components in a recipe."""
+    items = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ()
+    if isinstance(tree, Mapping) and isinstance(tree.get("type"), str):
+        yield tree["type"]
+    for item in items:
+        yield from _types(item)
