@@ -3,10 +3,12 @@ import pytest
 import scipy.io
 
 from tests.data.scenes import real_labels
+from tricklab.data.formats.mat import MatScene
 from tricklab.data.leakage import measure_leakage
 from tricklab.data.split import check_split
 from tricklab.data.splits.given_masks import GivenMasks
 from tricklab.errors import UserError
+from tricklab.registry import build
 from tricklab.seeds import Seeds
 
 LABELS = np.array([[0, 1, 2, -1], [0, 1, 2, -1], [0, 1, 2, 2]])
@@ -93,3 +95,40 @@ def test_fixed_split_of_indian_pines_counts_its_classes_in_another_order(real_da
     assert (split.train.sum(), split.test.sum()) == (5689 - 151, 4711)
     assert split.facts == {"train_pixels_without_label": 151, "train_labels_that_differ": 10}
     assert measure_leakage(split, 25).touch_share == 1  # "disjoint" by pixel, not by window
+
+
+def test_official_split_of_houston_2013_from_a_recipe(real_data, tmp_path):
+    """Training and test labels lie in two arrays; laid over each other they are the scene's label map."""
+    labels = real_data("hsi/gt_maps/houston_gt.mat")
+    scipy.io.savemat(tmp_path / "cube.mat", {"cube": np.zeros((349, 1905, 2), np.uint8)})
+    keys = ["houston_gt_tr", "houston_gt_te"]
+    config = {
+        "type": "hyperspectral",
+        "scene": {"type": "MatScene", "image": "cube.mat", "labels": str(labels), "labels_key": keys},
+        "root": str(tmp_path),
+        "pca": None,
+        "split": {
+            "type": "GivenMasks",
+            "train": str(labels),
+            "train_key": keys[0],
+            "test": str(labels),
+            "test_key": keys[1],
+        },
+    }
+    fold = build("data", config).prepare(Seeds(0, 0))
+    assert fold.facts["data/sizes"] == {"train": 2832, "val": 0, "test": 12197}
+    assert len(fold.classes) == 15
+    assert round(100 * fold.leakage["centre_share"], 1) == 41.0
+    assert round(100 * fold.leakage["touch_share"], 1) == 72.2
+    assert round(100 * fold.leakage["covered_share"], 1) == 37.3
+
+
+def test_label_arrays_that_contradict_each_other(tmp_path):
+    one, two = np.array([[1, 0], [2, 2]]), np.array([[0, 3], [2, 1]])
+    scipy.io.savemat(tmp_path / "s.mat", {"cube": np.zeros((2, 2, 3)), "one": one, "two": two, "big": np.ones((3, 3))})
+    with pytest.raises(UserError, match=r"s\.mat: 1 pixels have two labels, one of them in two"):
+        MatScene("s.mat", "s.mat", labels_key=("one", "two"), root=str(tmp_path)).read()
+    with pytest.raises(UserError, match="one, big differ in size"):
+        MatScene("s.mat", "s.mat", labels_key=("one", "big"), root=str(tmp_path)).read()
+    with pytest.raises(UserError, match="empty list"):
+        MatScene("s.mat", "s.mat", labels_key=(), root=str(tmp_path)).read()
