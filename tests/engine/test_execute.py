@@ -86,7 +86,7 @@ def test_rows(finished: RunFolder) -> None:
         "data/statistics_fitted_on", "data/split", "data/augment", "data/epoch_class_counts", "data/band_scales",
         "loss/initial", "loss/expected_initial", "loss/class_weights", "loss/perfect", "evaluate/training_modules",
         "evaluate/repeat_difference", "evaluate/loaded_keys", "schedule/planned", "order_hash",
-        "initial_weights_digest", "train/output_dtype", "fit/finished",
+        "initial_weights_digest", "train/output_dtype", "train/end_loss", "fit/finished",
     ],
 )  # fmt: skip
 def test_facts(finished: RunFolder, name: str) -> None:
@@ -209,6 +209,24 @@ def test_arithmetic_options(make_run: MakeRun, options: list[str], dtype: str) -
     run = make_run(overrides=[*QUICK, *options])
     assert execute(run.path, threads=1, progress=False)["state"] == "finished"
     assert Evidence.from_folder(run.path).fact("train/output_dtype") == dtype
+
+
+def test_precision_that_the_device_lacks_is_refused(make_run: MakeRun) -> None:
+    run = make_run(overrides=["train.precision=16-mixed", "train.device=cpu"])
+    with pytest.raises(UserError, match=r"train\.precision: float16"):
+        execute(run.path, threads=1, progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_training_gives_the_same_up_to_rounding(make_run: MakeRun) -> None:
+    common = ["train.iterations=6", "train.validate_every=null", "model.dropout=0.0"]
+    plain, compiled = make_run("plain", common), make_run("compiled", [*common, "train.compile=true"])
+    for run in (plain, compiled):
+        assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+    left, right = (load_tree(run.checkpoint("weights")) for run in (plain, compiled))
+    assert left.keys() == right.keys()
+    assert all(torch.allclose(left[name], right[name], atol=1e-4) for name in left)
 
 
 def test_accumulated_gradients_equal_those_of_the_whole_batch(make_run: MakeRun) -> None:

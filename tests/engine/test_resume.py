@@ -103,6 +103,26 @@ def test_stop_during_a_validation_makes_it_again(make_run: MakeRun, monkeypatch:
     assert_same(run, whole)
 
 
+def test_stop_after_the_last_step_or_in_the_final_evaluation_trains_nothing_again(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_run("whole", STEPWISE)
+    execute(whole.path, threads=1, progress=False)
+    for arm, step, phase in (("last", 16, "train"), ("evaluation", 16, "val")):
+        run = make_run(arm, STEPWISE)
+
+        def send(row: dict[str, Any], step: int = step, phase: str = phase) -> None:
+            if row["step"] == step and row["phase"] == phase:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        assert execute(run.path, threads=1, progress=False, observers=[send])["state"] == "interrupted"
+        assert run.result() is None
+        monkeypatch.setattr("tricklab.engine.fit.build_trainer", None)
+        assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+        monkeypatch.undo()
+        assert_same(run, whole)
+
+
 def test_full_disk_leaves_the_last_good_checkpoint(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = make_run("whole", STEPWISE)
     execute(whole.path, threads=1, progress=False)

@@ -93,7 +93,8 @@ def _go(
     torch.set_num_threads(count)
     other = sibling(run)
     say = (lambda severity, text: show.say(f"{severity}: {text}")) if show else lambda severity, text: None
-    prepared = prepare(run, device or tree["train"]["device"], say)
+    asked = device or tree["train"]["device"]
+    prepared = prepare(run, before["device"] if before and asked == "auto" else asked, say)
     if before and before["device"] != prepared.device.type:
         raise UserError(
             f"this run began on {before['device']} and would go on on {prepared.device.type}, with other bits",

@@ -92,6 +92,7 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             if progress:
                 progress.end()
         _leave(prepared, module, steps)
+    interruption.check()
 
 
 def moments(train: Any) -> Moments:
@@ -184,6 +185,7 @@ def observed(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 def _leave(prepared: Prepared, module: Training, steps: Steps) -> None:
     run, journal = prepared.run, steps.journal
     steps.record_facts(module)
+    prepared.judge.fact("train/end_loss", journal.rows[-1]["loss_mean"])
     save_tree(run.checkpoint("weights"), dict(module.model.state_dict()))
     for key in steps.averagings.watching:
         save_tree(run.checkpoint(f"average-{key}"), steps.averagings.weights(key, module.model))

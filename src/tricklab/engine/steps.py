@@ -185,7 +185,8 @@ class Steps(Callback):
             if self._validation_due():
                 with self.interruption.immediate():
                     self._validate(trainer, module)
-            self.interruption.check()
+            if self.step < self.clock.total_steps:
+                self.interruption.check()
         except Interrupted:
             self._save(trainer)
             raise

@@ -58,7 +58,15 @@ def pick_device(name: str) -> torch.device:
 def build_trainer(
     clock: RunClock, callbacks: Sequence[Callback], *, device: torch.device, precision: str, folder: Any
 ) -> Trainer:
-    """A Trainer that runs to ``clock.total_steps`` on one device and writes nothing by itself."""
+    """A Trainer that runs to ``clock.total_steps`` on one device and writes nothing by itself.
+
+    Raises:
+        UserError: the precision does not exist on the device.
+    """
+    if precision == "16-mixed" and device.type == "cpu":
+        raise UserError(
+            "float16 with loss scaling needs a GPU", where="train.precision", fix="use bf16-mixed or 32-true on a CPU"
+        )
     return Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=[device.index or 0] if device.type == "cuda" else 1,
