@@ -129,6 +129,7 @@ def test_a_dry_run_prints_plan_and_price_and_writes_nothing(
         (["demo", "+se", "--budget", "soon"], "no length of time"),
         (["demo", "+se", "--metric-regex", "x"], "use it with --command"),
         (["demo", "+se", "--metric", "val/aa"], "a recipe says its own metric"),
+        (["demo", "+se", "--minimise"], "a recipe says its own metric"),
         (["demo", "+se", "--blocks", "0"], "not a positive number"),
         (["no-such-recipe", "+se"], "no-such-recipe"),
         (["--command", "python x.py", "+a=1"], "{args}"),

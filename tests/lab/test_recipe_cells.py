@@ -138,5 +138,19 @@ def test_a_plan_survives_json() -> None:
     assert (plan.metric, plan.direction, plan.delta, plan.threads) == ("val/oa", "max", 0.01, 1)
 
 
+def test_a_plan_of_another_kind_is_told() -> None:
+    with pytest.raises(UserError, match="not the plan of an ablation"):
+        Plan.from_dict({"experiment": "e", "arms": [], "cells": [{"arms": [], "place": "x"}], "looks": [5]})
+
+
+def test_runs_on_gpus_are_counted_per_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tricklab.lab.declaring.device_kind", lambda asked: "cuda")
+    monkeypatch.setattr("tricklab.lab.declaring.visible_devices", lambda: ["0", "1"])
+    plan = declare(TINY, ["+se"], Wish(per_device=3))
+    assert (plan.device, plan.workers, plan.per_device) == ("cuda", 6, 3)
+    with pytest.raises(UserError, match="--per-device"):
+        declare(TINY, ["+se"], Wish(workers=2))
+
+
 def test_changed_paths_tell_numbers_from_booleans() -> None:
     assert changed_paths({"a": 1, "b": {"c": 1}}, {"a": True, "b": None}) == ["a", "b"]

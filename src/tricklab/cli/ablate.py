@@ -78,7 +78,7 @@ def command(
     from tricklab.lab.table import render
 
     subject, arms = _subject(words or [], command_line, metric_regex)
-    direction = ("min" if minimise else "max") if command_line is not None else None
+    direction = "min" if minimise else None
     wish = Wish(
         design=design, blocks=blocks, final=final, metric=metric, direction=direction, delta=delta, data=data,
         settings=tuple(setting or ()), seed=seed, workers=workers, threads=threads, per_device=per_device, name=name,

@@ -233,6 +233,8 @@ def _plan(
     design, arms, cells = designed
     per_device = wish.per_device or 1
     if device == "cuda":
+        if wish.workers is not None:
+            raise UserError("runs share the GPUs", where="--workers", fix="say how many share one with --per-device")
         workers = len(visible_devices()) * per_device
     else:
         workers = wish.workers or (1 if device == "mps" else max(1, cores() // threads))

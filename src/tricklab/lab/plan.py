@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tricklab.errors import UserError
 from tricklab.lab.arms import Arm
 from tricklab.lab.designs import cell_name
 
@@ -78,10 +79,19 @@ class Plan:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Plan:
-        fields = {key: value for key, value in plain.items() if key in {f.name for f in dataclasses.fields(cls)}}
-        fields["arms"] = tuple(Arm.from_dict(arm) for arm in plain["arms"])
-        fields["cells"] = tuple(CellPlan(**{**cell, "arms": tuple(cell["arms"])}) for cell in plain["cells"])
-        return cls(**{**fields, "looks": tuple(plain["looks"]), "notes": tuple(plain.get("notes", ()))})
+        known = {field.name for field in dataclasses.fields(cls)}
+        try:
+            fields = {key: value for key, value in plain.items() if key in known}
+            fields["arms"] = tuple(Arm.from_dict(arm) for arm in plain["arms"])
+            fields["cells"] = tuple(CellPlan(**{**cell, "arms": tuple(cell["arms"])}) for cell in plain["cells"])
+            fields |= {"looks": tuple(plain["looks"]), "notes": tuple(plain.get("notes", ()))}
+            return cls(**fields)
+        except (KeyError, TypeError) as error:
+            raise UserError(
+                f"this is not the plan of an ablation as this version writes it ({error})",
+                where="plan.json",
+                fix="use the version that wrote it, or another folder",
+            ) from None
 
     @property
     def baseline(self) -> CellPlan | None:

@@ -118,7 +118,7 @@ def _finished(plan: Plan, experiment_path: Path) -> list[tuple[CellPlan, list[Ru
     for place in sorted(experiment_path.parent.glob("*/plan.json")):
         try:
             other = Plan.from_dict(Experiment.open(place.parent).plan)
-        except (UserError, KeyError, TypeError):
+        except UserError:
             continue  # somebody else's folder; only its price would have been of use
         if (other.threads, other.device, other.metric) != (plan.threads, plan.device, plan.metric):
             continue
