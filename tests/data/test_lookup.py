@@ -50,6 +50,15 @@ def test_without_a_root_the_working_folder_counts_and_the_error_says_how_to_name
         find_file("only.mat", None, key="k")
 
 
+def test_a_folder_that_is_missing_or_empty(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    with pytest.raises(UserError, match="the folder does not exist"):
+        find_file("none/x.mat", None, key="k")
+    (tree / "empty").mkdir()
+    with pytest.raises(UserError, match="there are no files"):
+        find_file("x.mat", str(tree / "empty"), key="k")
+
+
 def test_missing_root(tmp_path):
     with pytest.raises(UserError, match=r"data\.root: no such folder"):
         find_file("x.mat", str(tmp_path / "none"), key="k")

@@ -49,7 +49,7 @@ def stats(
     from tricklab.seeds import Seeds
 
     first = Path(what[0])
-    if first.suffix in (".yaml", ".yml") or not (first.suffix and first.is_file()):
+    if first.suffix.lower() in ("", ".yaml", ".yml"):
         holder, seed = _holder(what[0], what[1:], data)
         scene = holder.read()
         found = {**summarise(scene, holder.ignore), **summarise_split(holder, scene, Seeds(seed, block))[1]}

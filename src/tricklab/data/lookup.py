@@ -36,7 +36,10 @@ def find_file(name: str, root: str | None, *, key: str) -> Path:
         raise UserError(f"{exact} is a folder, not a file", where=key)
     if root is None or Path(name).is_absolute():
         fix = None if root is not None else "give the folder of the scene's files: --data DIR (or data.root=DIR)"
-        raise UserError(f"no file {exact}{_nearby(name, _list(exact.parent))}", where=key, fix=fix)
+        if not exact.parent.is_dir():
+            raise UserError(f"no file {exact}: the folder does not exist", where=key, fix=fix)
+        present = sorted(Path(path.name) for path in exact.parent.iterdir() if path.is_file())
+        raise UserError(f"no file {exact}{_nearby(name, present)}", where=key, fix=fix)
     wanted = Path(name).parts
     present = list(_below(base))
     matches = [path for path in present if path.relative_to(base).parts[-len(wanted) :] == wanted]
@@ -66,13 +69,9 @@ def _below(base: Path) -> Iterator[Path]:
                 return
 
 
-def _list(folder: Path) -> list[Path]:
-    return sorted(Path(path.name) for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-
-
 def _nearby(name: str, present: list[Path]) -> str:
     if not present:
-        return "; the folder holds no files" if present == [] else ""
+        return "; there are no files"
     close = difflib.get_close_matches(Path(name).name, [path.name for path in present], n=1, cutoff=0.6)
     alike = [path for path in present if path.suffix.lower() == Path(name).suffix.lower()] or present
     shown = ", ".join(str(path) for path in alike[:12]) + (" …" if len(alike) > 12 else "")

@@ -39,6 +39,9 @@ def read_files(
         image_key, labels_key: array names in MATLAB files with several.
     """
     config: dict[str, str | None] = {"type": reader_for(image), "image": str(image.resolve())}
+    for path in (image, labels):
+        if path is not None and not path.is_file():
+            raise UserError("no such file", where=str(path))
     if labels is not None:
         config |= {"labels": str(labels.resolve()), "labels_key": labels_key}
     if image_key is not None:

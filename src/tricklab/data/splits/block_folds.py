@@ -19,7 +19,8 @@ class BlockFolds:
     """k-fold cross-validation over square blocks of the scene; training pixels near evaluated ones are left out.
 
     The grid's origin and the dealing of blocks to folds are drawn per block of the experiment, so in each the folds are
-    the same whichever fold is the test set, and together they test every labelled pixel once.
+    the same whichever fold is the test set, and together they test every labelled pixel once. A draw is kept only if no
+    split lacks a class: for the drawn fold, or for all folds where ``fold`` is given.
 
     Args:
         size: side of the squares in pixels.
