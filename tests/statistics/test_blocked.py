@@ -123,3 +123,48 @@ def test_only_one_arm_differs_from_identical_ones() -> None:
     assert np.isfinite(fit.p).all()
     assert fit.p[[0, 1, 3]].tolist() == [1.0, 1.0, 1.0]
     assert fit.in_pool.tolist() == [True, True, True, False, True]
+
+
+def shared(blocks: int, extra: float, seed: int = 3) -> tuple[NDArray[np.float64], list[str]]:
+    """Five trainings, of which the first two are scored in two ways each."""
+    rng = np.random.default_rng(seed)
+    trainings = ["a", "b", "c", "d", "e", "a", "b"]
+    fits = rng.normal(size=(blocks, 5))
+    return fits[:, [0, 1, 2, 3, 4, 0, 1]] + extra * rng.normal(size=(blocks, 7)), trainings
+
+
+def test_two_scores_of_one_training_lend_its_variance_once() -> None:
+    scores, trainings = shared(6, 0.1)
+    fit = fit_blocked(scores, [[-1, 1, 0, 0, 0, 0, 0], [-0.5, 0.5, 0, 0, 0, -0.5, 0.5]], trainings)
+    alone = fit_blocked(scores[:, :5], [[-1, 1, 0, 0, 0]])
+    assert fit.pooled.all()
+    for row in (0, 1):
+        assert fit.standard_error[row] == pytest.approx(float(alone.standard_error[0]), rel=1e-12)
+        assert fit.df[row] == alone.df[0] == 5 * 4
+    blind = fit_blocked(scores, [[-0.5, 0.5, 0, 0, 0, -0.5, 0.5]])
+    assert blind.standard_error[0] < 0.8 * fit.standard_error[1]
+
+
+def test_two_scores_of_one_training_against_each_other_are_a_paired_t() -> None:
+    scores, trainings = shared(6, 0.1)
+    weights = np.array([[-1, 0, 0, 0, 0, 1, 0], [-0.5, 0, -0.5, 0, 0, 1, 0]])
+    fit = fit_blocked(scores, weights, trainings)
+    assert not fit.pooled.any()
+    for row in range(2):
+        assert float(fit.p[row]) == pytest.approx(stats.ttest_1samp(scores @ weights[row], 0.0).pvalue, rel=1e-9)
+
+
+def test_three_trainings_make_no_pool_however_many_cells_score_them() -> None:
+    scores, trainings = shared(6, 0.1)
+    kept = [0, 1, 2, 5, 6]
+    fit = fit_blocked(scores[:, kept], [[-1, 1, 0, 0, 0]], [trainings[cell] for cell in kept])
+    assert not fit.in_pool.any()
+    assert float(fit.p[0]) == pytest.approx(stats.ttest_rel(scores[:, 1], scores[:, 0]).pvalue, rel=1e-9)
+
+
+def test_a_noisier_second_score_of_a_training_stays_out_of_the_pool() -> None:
+    scores, trainings = shared(10, 0.1)
+    scores[:, 5] += 20.0 * np.random.default_rng(4).normal(size=10)
+    fit = fit_blocked(scores, [[0, -1, 0, 0, 0, 1, 0], [-1, 1, 0, 0, 0, 0, 0]], trainings)
+    assert np.flatnonzero(~fit.in_pool).tolist() == [5]
+    assert fit.pooled.tolist() == [False, True]

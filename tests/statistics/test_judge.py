@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tricklab.errors import UserError
 from tricklab.statistics import (
     VERDICTS,
     Contrast,
@@ -356,3 +357,36 @@ def test_machine_readable_result() -> None:
         assert {"ratio", "p", "verdict", "check_p"} <= set(trick["steadiness"])
     with pytest.raises(KeyError):
         judged().trick("nothing")
+
+
+def test_cells_that_score_one_training_count_once() -> None:
+    rng = np.random.default_rng(0)
+    fits = {"baseline": rng.normal(0.9, 0.01, 6), "+se": rng.normal(0.9, 0.01, 6)}
+    cells: Cells = {name: scores.tolist() for name, scores in fits.items()}
+    cells |= {f"{name if name != 'baseline' else ''}+ema": (s + 1e-5).tolist() for name, s in fits.items()}
+    trainings = {"+ema": "baseline", "+se+ema": "+se"}
+    failed = {name: [False, True, *[False] * 4] for name in ("+se", "+se+ema")}
+    contrasts = contrasts_for("both", ["se", "ema"])
+    found = judge_experiment(cells, contrasts, trainings=trainings, failed=failed)
+    se = found.trick("se")
+    assert (se.method, se.df) == ("paired", 5.0)
+    assert se.failures is not None
+    assert (se.failures.failed_with, se.failures.runs_with, se.failures.runs_without) == (1, 6, 6)
+    twice = judge_experiment(cells, contrasts, failed=failed).trick("se")
+    assert (twice.method, twice.df) == ("pooled", 15.0)
+    assert twice.failures is not None
+    assert twice.failures.failed_with == 2
+    plain = judge_experiment(cells, contrasts, trainings=trainings)
+    reference = stats.pearsonr(fits["baseline"], fits["+se"]).statistic
+    assert plain.rho is not None
+    assert np.sign(plain.rho) == np.sign(reference)
+    assert abs(plain.rho) <= abs(reference) + 1e-9
+    alone = judge_experiment({n: cells[n] for n in fits}, contrasts_for("add-one", ["se"]))
+    assert plain.trick("se").steadiness is not None
+    assert alone.trick("se").steadiness is not None
+    assert plain.trick("se").steadiness.p == pytest.approx(alone.trick("se").steadiness.p, rel=1e-9)
+
+
+def test_a_training_of_a_cell_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UserError, match="no scores of cell 'gone'"):
+        judge_experiment(draw("add-one", ["se"], 5), SE, trainings={"+se": "gone"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tricklab.statistics.blocked import SMALLEST_POOL, BlockedFit, fit_blocked
+from tricklab.statistics.blocked import BlockedFit, fit_blocked
 from tricklab.statistics.contrasts import Contrast
 from tricklab.statistics.describe import describe
 from tricklab.statistics.judgement import TrickJudgement
@@ -47,7 +47,7 @@ def decide(
         text = "smoke: {:+.3g} in one block, says nothing yet"
         return {trick.name: replace(trick, text=text.format(trick.effect)) for trick in described}, None
     weights = np.array([[contrast.weights.get(cell, 0.0) for cell in table.cells] for contrast in contrasts])
-    fit = fit_blocked(scores, weights)
+    fit = fit_blocked(scores, weights, table.trainings)
     described = judge_steadiness(described, terms.tier, terms.level)
     adjusted = holm(fit.p)
     rates = benjamini_hochberg(fit.p) if len(contrasts) >= SCREEN_FROM else None
@@ -142,7 +142,7 @@ def _interacting(
     if contrast.interaction_weights is None:
         return trick
     weights = np.array([[contrast.interaction_weights.get(cell, 0.0) for cell in table.cells]])
-    fit = fit_blocked(scores, weights)
+    fit = fit_blocked(scores, weights, table.trainings)
     low, high = (float(end[0]) for end in fit.interval(level))
     return replace(
         trick, interaction=float(fit.effect[0]), interaction_interval=(low, high), interaction_p=float(fit.p[0])
@@ -157,7 +157,7 @@ def _disagreement(trick: TrickJudgement, level: float) -> tuple[str, ...]:
 
 
 def _outsiders(contrast: Contrast, table: Table, fit: BlockedFit) -> tuple[str, ...]:
-    if len(table.cells) < SMALLEST_POOL:
+    if not fit.in_pool.any():
         return ()
     weighed = [cell for cell, weight in contrast.weights.items() if weight != 0]
     noisy = [cell for cell in weighed if not fit.in_pool[table.column(cell)]]

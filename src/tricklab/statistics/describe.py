@@ -22,7 +22,9 @@ def describe(contrast: Contrast, table: Table, scores: NDArray[np.float64], leve
     wins = int((values > 0).sum())
     steadiness = None
     if contrast.pairs and len(values) >= 2:
-        ons, offs = (scores[:, [table.column(pair[side]) for pair in _disjoint(contrast.pairs)]].T for side in (0, 1))
+        ons, offs = (
+            scores[:, [table.column(pair[side]) for pair in _disjoint(contrast.pairs, table)]].T for side in (0, 1)
+        )
         steadiness = paired_steadiness(ons, offs)
     failures, second, flags = _failures(contrast, table, values, level)
     return TrickJudgement(
@@ -44,12 +46,15 @@ def describe(contrast: Contrast, table: Table, scores: NDArray[np.float64], leve
     )
 
 
-def _disjoint(pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    """Pairs without a cell in common; a cell that stood in two (cells may share an identity) would be counted twice."""
+def _disjoint(pairs: tuple[tuple[str, str], ...], table: Table) -> list[tuple[str, str]]:
+    """Pairs without a training in common: one that stood in two would be counted twice."""
     kept: list[tuple[str, str]] = []
+    taken: set[str] = set()
     for pair in pairs:
-        if not {cell for taken in kept for cell in taken}.intersection(pair):
+        trainings = {table.training(cell) for cell in pair}
+        if not taken & trainings:
             kept.append(pair)
+            taken |= trainings
     return kept
 
 
@@ -78,10 +83,7 @@ def _heaviest_block(values: NDArray[np.float64], blocks: tuple[int, ...]) -> tup
 def _failures(
     contrast: Contrast, table: Table, values: NDArray[np.float64], level: float
 ) -> tuple[Failures | None, WithoutFailures | None, tuple[str, ...]]:
-    lost_with, lost_without = (
-        table.failed[:, [table.column(cell) for cell, weight in contrast.weights.items() if sign * weight > 0]]
-        for sign in (1, -1)
-    )
+    lost_with, lost_without = (_lost(contrast, table, sign) for sign in (1, -1))
     touched = np.asarray(np.concatenate([lost_with, lost_without], axis=1).any(axis=1))
     if not touched.any():
         return None, None, ()
@@ -91,3 +93,11 @@ def _failures(
         f"{counts.failed_without} of {counts.runs_without} without (exact p {counts.p:.2g})"
     )
     return counts, without_failures(values, touched, level), (flag,)
+
+
+def _lost(contrast: Contrast, table: Table, sign: int) -> NDArray[np.bool_]:
+    """Failed trainings (n, trainings) behind the cells on one side; cells of one training fail once."""
+    cells = [cell for cell, weight in contrast.weights.items() if sign * weight > 0]
+    groups = [[cell for cell in cells if table.training(cell) == name] for name in map(table.training, cells)]
+    distinct = list(dict.fromkeys(map(tuple, groups)))
+    return np.stack([table.failed[:, [table.column(cell) for cell in group]].any(axis=1) for group in distinct], axis=1)

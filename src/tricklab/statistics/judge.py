@@ -35,6 +35,7 @@ def judge_experiment(
     refused: Mapping[str, str] | None = None,
     train_test_ratio: float | None = None,
     cost_per_block: float | None = None,
+    trainings: Mapping[str, str] | None = None,
 ) -> Judgement:
     """Judge tricks by the scores of the cells they were run in.
 
@@ -47,6 +48,8 @@ def judge_experiment(
     failed: which runs diverged or raised. not_live, refused (with reasons): names of tricks or of cells; a trick that
     touches such a cell gets that word instead of a verdict. train_test_ratio: training samples per test sample, where
     blocks redraw the split (for the interval on other data). cost_per_block: device-hours of all arms together.
+    trainings: for a cell that scores another cell's training (averaged weights, test-time augmentation) the name of
+    that cell. Such cells are not independent, and to leave this out would claim far too much.
 
     Raises UserError for input that contradicts itself.
     """
@@ -56,7 +59,10 @@ def judge_experiment(
     level = level_for(looks, final=final)
     declared = int(looks[look - 1]) if looks else None
     out = _ruled_out(cells, contrasts, not_live, refused or {})
-    judged, table = _settle(cells, contrasts, failed, out, direction, declared)
+    for cell, source in (trainings or {}).items():
+        if cell not in cells or source not in cells:
+            raise UserError(f"there are no scores of cell {(source if cell in cells else cell)!r}", where="trainings")
+    judged, table = _settle(cells, contrasts, failed, out, direction, declared, trainings)
     blocks = len(table.blocks)
     early = declared is not None and blocks < declared
     reached: Tier = tier(blocks)
@@ -72,7 +78,8 @@ def judge_experiment(
     else:
         results |= {c.name: TrickJudgement(c.name, c.kind, "smoke", "smoke: no complete block yet") for c in judged}
 
-    rho = pairing_correlation(table.scores)
+    first = [table.trainings.index(name) for name in dict.fromkeys(table.trainings)]
+    rho = pairing_correlation(table.scores[:, first])
     return Judgement(
         direction=direction,
         delta=delta,
@@ -147,12 +154,15 @@ def _settle(
     out: dict[str, tuple[str, str]],
     direction: str,
     most: int | None,
+    trainings: Mapping[str, str] | None,
 ) -> tuple[list[Contrast], Table]:
     """The contrasts that can be judged, and their complete blocks; one with a cell that always failed goes to `out`."""
     while True:
         judged = [contrast for contrast in contrasts if contrast.name not in out]
         used = {cell for contrast in judged for cell in contrast.cells}
-        table = complete_blocks(cells, failed, used, highest_is_worst=direction == "min", most=most)
+        table = complete_blocks(
+            cells, failed, used, highest_is_worst=direction == "min", most=most, trainings=trainings
+        )
         lost = [(contrast, cell) for contrast in judged for cell in contrast.cells if cell in table.dead]
         if not lost:
             return judged, table

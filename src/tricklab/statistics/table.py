@@ -19,7 +19,8 @@ class Table:
     """Complete blocks, in the metric's own direction.
 
     scores: (n, C) float64, failed runs replaced. failed: (n, C) bool. blocks: (n,) indices of the blocks used. dead:
-    cells that failed in every block, with the reason; they are not among `cells`.
+    cells that failed in every block, with the reason; they are not among `cells`. trainings: (C,) the cell whose
+    training each cell scores, mostly itself.
     """
 
     cells: tuple[str, ...]
@@ -27,9 +28,13 @@ class Table:
     failed: NDArray[np.bool_]
     blocks: tuple[int, ...]
     dead: dict[str, str]
+    trainings: tuple[str, ...]
 
     def column(self, cell: str) -> int:
         return self.cells.index(cell)
+
+    def training(self, cell: str) -> str:
+        return self.trainings[self.column(cell)]
 
 
 def complete_blocks(
@@ -39,6 +44,7 @@ def complete_blocks(
     *,
     highest_is_worst: bool,
     most: int | None = None,
+    trainings: Mapping[str, str] | None = None,
 ) -> Table:
     """The first `most` blocks in which every one of the `used` cells has a score or failed.
 
@@ -65,7 +71,8 @@ def complete_blocks(
         observed = scores[~gone]
         scores = np.where(gone, observed.max() if highest_is_worst else observed.min(), scores)
     kept = tuple(names[position] for position in alive)
-    return Table(kept, scores.T.copy(), gone.T.copy(), tuple(int(block) for block in ready), dead)
+    sources = tuple((trainings or {}).get(name, name) for name in kept)
+    return Table(kept, scores.T.copy(), gone.T.copy(), tuple(int(block) for block in ready), dead, sources)
 
 
 def _arrays(
