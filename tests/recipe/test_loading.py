@@ -140,6 +140,7 @@ def test_tricks_stay_unapplied_in_every_spelling(folder: Path) -> None:
         ("- +ema(decay=1, decay=2)", "stands twice"),
         ("- +step_decay(at=[1, 2)", "not balanced"),
         ("[+step_decay(at=1, gamma=2)]", "has no closing parenthesis"),
+        ("[+step_decay(at=[1, 2], gamma=2)]", "not readable as YAML"),
     ],
 )
 def test_unreadable_tricks_name_their_line(folder: Path, item: str, what: str) -> None:

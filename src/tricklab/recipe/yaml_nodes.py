@@ -60,7 +60,7 @@ def read(text: str, name: str, place: Callable[[int], str] | None = None) -> Loc
         raise UserError(
             f"not readable as YAML: {f'{context}, ' if context else ''}{problem}",
             where=at(mark.line + 1) if mark else name,
-            fix=_cure(problem),
+            fix=_cure(problem, context or ""),
         ) from None
     except RecursionError:
         raise UserError("nested too deeply", where=name) from None
@@ -137,9 +137,11 @@ def _short(tag: str) -> str:
     return "!!" + tag.removeprefix(_STANDARD) if tag.startswith(_STANDARD) else tag
 
 
-def _cure(problem: str) -> str | None:
+def _cure(problem: str, context: str) -> str | None:
     if "'\\t'" in problem:
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in problem:
         return "quote a text that holds ': '"
+    if "flow sequence" in context:
+        return "quote an item that holds brackets or commas, or write one item a line"
     return None

@@ -130,12 +130,12 @@ def _check_names(bound: Sequence[tuple[Trick, TrickCall]], task: str) -> None:
                 f"the trick {trick.name!r} is for {', '.join(trick.tasks)}, not for the task {task!r}", where=where
             )
         if call.text in seen:
-            raise UserError(f"{call.text} is asked for twice", where=where)
+            raise UserError("this trick is asked for twice", where=where)
         seen.add(call.text)
         for name in call.after:
-            get_name = [known.name for known in catalogue()]
-            if name not in get_name:
-                raise UserError(f"after= names an unknown trick {name!r}", where=where, fix=nearest(name, get_name))
+            known = [other.name for other in catalogue()]
+            if name not in known:
+                raise UserError(f"after= names an unknown trick {name!r}", where=where, fix=nearest(name, known))
 
 
 def _order(calls: Sequence[TrickCall]) -> list[int]:
