@@ -92,6 +92,13 @@ def test_every_window_lies_in_its_tile_and_tiles_lie_in_the_scene(count: int, sh
     assert plan_tiles(model, centres).macs <= min(plan_tiles(model, centres, tile=side).macs for side in (1, 4, 16, 64))
 
 
+@pytest.mark.parametrize("height", [9, 10, 11, 16, 17])
+def test_the_features_of_one_image_are_those_it_has_in_a_batch(height: int) -> None:
+    model = build([])
+    images = torch.randn(2, 14, height, 12, dtype=torch.float64)
+    torch.testing.assert_close(model.features(images[:1]), model.features(images)[:1], rtol=1e-12, atol=1e-13)
+
+
 def test_multiplications_are_the_published_ones() -> None:
     model = registry.build("model", {"type": "HybridSN"}, bands=30, window=25, classes=16)
     dense = sum(layer.weight.numel() for layer in (model.fc1, model.fc2, model.out))
