@@ -174,6 +174,21 @@ def test_a_trick_that_does_nothing_stops_the_run(make_run: MakeRun) -> None:
     assert run.result() is None
 
 
+def test_a_death_before_the_evaluation_does_not_lose_the_probes_of_the_fit(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(calls=["+step_decay(at=[1])"])
+
+    def dies(*arguments: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("tricklab.engine.execution.facts_of", dies)
+    assert execute(run.path, threads=1, progress=False)["reason"] == "out of memory"
+    monkeypatch.undo()
+    assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+    assert [event["when"] for event in run.events() if event["kind"] == "probe"] == ["fit"]
+
+
 def test_bad_input_is_refused_and_may_be_mended(make_run: MakeRun) -> None:
     run = make_run(overrides=["data.split={type: RandomPixels, train: 0.2, val: 0.0}"])
     with pytest.raises(UserError, match=r"metric.monitor: val/oa is declared, but the val set is empty.*test/oa"):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.engine.conftest import MakeRun, comparable
+from tests.engine.conftest import MakeRun, comparable, make_run
 from tricklab.engine import checkpoint as checkpoint_module
 from tricklab.engine import execute
 from tricklab.records import RunFolder, load_tree
@@ -26,6 +26,7 @@ from tricklab.engine import execute
 kill = lambda row: row["step"] == 12 and os.kill(os.getpid(), 9)
 execute(sys.argv[1], threads=1, progress=False, observers=[kill])
 """
+TRICKS = ["+ema(decay=0.9)", "+flips"]
 STEPWISE = ["train.checkpoint_every={iterations: 2}", "train.validate_every={iterations: 5}"]
 
 
@@ -58,14 +59,18 @@ def at_step(step: int, act: Callable[[], None]) -> Callable[[dict[str, Any]], No
     return observe
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_in_the_middle_of_an_epoch_saves_and_resumes_bit_equal(
-    make_run: MakeRun, number: signal.Signals
-) -> None:
-    tricks = ["+ema(decay=0.9)", "+flips"]
-    whole = make_run("whole", STEPWISE, tricks)
-    execute(whole.path, threads=1, progress=False)
-    run = make_run("stopped", STEPWISE, tricks)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run that nothing stopped."""
+    make = make_run.__wrapped__(tmp_path_factory.mktemp("whole"))  # type: ignore[attr-defined]
+    run: RunFolder = make("whole", STEPWISE, TRICKS)
+    execute(run.path, threads=1, progress=False)
+    return run
+
+
+def test_signal_in_the_middle_of_an_epoch_saves_and_resumes_bit_equal(make_run: MakeRun, whole: RunFolder) -> None:
+    number = signal.SIGTERM
+    run = make_run("stopped", STEPWISE, TRICKS)
     before = signal.getsignal(number)
 
     out = execute(run.path, threads=1, progress=False, observers=[at_step(3, lambda: os.kill(os.getpid(), number))])
@@ -83,12 +88,12 @@ def test_signal_in_the_middle_of_an_epoch_saves_and_resumes_bit_equal(
     assert not run.checkpoint("resume").exists()
 
 
-def test_stop_during_a_validation_makes_it_again(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_during_a_validation_makes_it_again(
+    make_run: MakeRun, whole: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tricklab.tasks.hyperspectral import HyperspectralTask
 
-    whole = make_run("whole", STEPWISE)
-    execute(whole.path, threads=1, progress=False)
-    run = make_run("stopped", STEPWISE)
+    run = make_run("stopped", STEPWISE, TRICKS)
     evaluate = HyperspectralTask.evaluate
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
@@ -104,12 +109,10 @@ def test_stop_during_a_validation_makes_it_again(make_run: MakeRun, monkeypatch:
 
 
 def test_stop_after_the_last_step_or_in_the_final_evaluation_trains_nothing_again(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun, whole: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = make_run("whole", STEPWISE)
-    execute(whole.path, threads=1, progress=False)
     for arm, step, phase in (("last", 16, "train"), ("evaluation", 16, "val")):
-        run = make_run(arm, STEPWISE)
+        run = make_run(arm, STEPWISE, TRICKS)
 
         def send(row: dict[str, Any], step: int = step, phase: str = phase) -> None:
             if row["step"] == step and row["phase"] == phase:
@@ -123,10 +126,10 @@ def test_stop_after_the_last_step_or_in_the_final_evaluation_trains_nothing_agai
         assert_same(run, whole)
 
 
-def test_full_disk_leaves_the_last_good_checkpoint(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = make_run("whole", STEPWISE)
-    execute(whole.path, threads=1, progress=False)
-    run = make_run("full", STEPWISE)
+def test_full_disk_leaves_the_last_good_checkpoint(
+    make_run: MakeRun, whole: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("full", STEPWISE, TRICKS)
     save = checkpoint_module.save_tree
     written: list[int] = []
 

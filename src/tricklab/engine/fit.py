@@ -36,13 +36,15 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
 
     Raises:
         NonFinite: a loss term is not finite.
-        NotLive: a trick did nothing.
+        NotLive: a trick did nothing in the first steps.
         Interrupted: a signal came; a checkpoint was saved first.
     """
     run, chosen, judge = prepared.run, prepared.settings, prepared.judge
     if run.checkpoint("weights").exists() and DONE in judge.facts():
         return
     resume = run.checkpoint("resume")
+    # otherwise the same step may round differently after a stop
+    torch.backends.cudnn.deterministic = True
     loader = prepared.task.loader("train")
     clock = run_clock(chosen.train.model_dump(), loader.batch_sampler.samples)
     start = _start(prepared, clock, loader)
@@ -87,7 +89,7 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             progress.begin(clock, start)
         try:
             with interruption.deferred():
-                trainer.fit(module, loader, ckpt_path=resume if resume.exists() else None, weights_only=False)
+                trainer.fit(module, loader, ckpt_path=resume if resume.exists() else None)
         finally:
             if progress:
                 progress.end()
@@ -200,5 +202,3 @@ def _leave(prepared: Prepared, module: Training, steps: Steps) -> None:
         },
     )
     run.checkpoint("resume").unlink(missing_ok=True)
-    evidence = prepared.judge.evidence(journal.rows)
-    prepared.judge.probe("fit", evidence)

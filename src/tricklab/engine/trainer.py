@@ -19,10 +19,7 @@ from tricklab.errors import UserError
 _EXPECTED = (
     r".*does not have many workers.*",
     r".*your dataloader is not resumable.*",
-    r".*Consider setting `persistent_workers.*",
     r".*module\(s\) in eval mode at the start of training.*",
-    r".*Starting from v1\.9\.0, `tensorboardX`.*",
-    r".*is smaller than the logging interval.*",
     r".*available but not used.*",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
 )

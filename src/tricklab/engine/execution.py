@@ -115,6 +115,7 @@ def _go(
         if other is None:
             fit(prepared, interruption, show, sinks)
             origin = Origin(run, run.metrics(), facts_of(run.events()))
+            prepared.judge.probe("fit", prepared.judge.evidence(origin.rows))
         else:
             origin = Origin(other, other.metrics(), facts_of(other.events()))
             _inherit(prepared, origin)
