@@ -18,8 +18,9 @@ $(READY): pyproject.toml
 # The main job on an embedded synthetic scene: does learning-rate decay or SE help a small HybridSN?
 demo: venv
 	$(BIN)/tricklab ablate demo "+step_decay(at=[6, 8])" +se --design both --blocks 5 --name demo --out $(DEMO_OUT)
-	$(BIN)/tricklab predict $(DEMO_OUT)/demo/baseline/0 --out $(DEMO_OUT)/demo/map
-	@echo "report: $(DEMO_OUT)/demo/report.html   map: $(DEMO_OUT)/demo/map"
+	$(BIN)/tricklab predict $(DEMO_OUT)/demo/baseline/0
+	$(BIN)/tricklab report $(DEMO_OUT)/demo/baseline/0
+	@echo "open $(DEMO_OUT)/demo/report.html and $(DEMO_OUT)/demo/baseline/0/figures/class_map.png"
 
 # SLOW=1 adds simulations, kill tests and trainings.
 test: venv
