@@ -26,6 +26,7 @@ FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "D06": (["data.fit_on=all"], ["data.fit_on=train"]),
     "D07": ([], [DISJOINT]),
     "D15": (["metric.delta=0.001"], ["metric.delta=0.2"]),
+    "O16": (["train.epochs=3", "+step_decay(at=[2, 5])"], ["train.epochs=6", "+step_decay(at=[2, 5])"]),
     "S05": (["+ema(decay=0.9999, warmup=false)"], ["+ema(decay=0.5, warmup=true)"]),
 }
 

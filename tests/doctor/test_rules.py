@@ -50,6 +50,18 @@ CASES: dict[str, tuple[Evidence, Evidence]] = {
     ),
     "O04": (evidence(rows=train_rows(RISING)), evidence(rows=train_rows(FALLING))),
     "O07": (evidence(rows=train_rows(DROPPING, RATES)), evidence(rows=train_rows(FALLING, RATES))),
+    "O16": (
+        evidence(
+            recipe={"schedule": [{"type": "MultiStep", "milestones": [41, 76], "begin": 0, "end": None}],
+                    "train": {"epochs": 60, "iterations": None, "samples": None}},
+            facts={"schedule/planned": [[0, 1.0], [656, 0.1]]},
+        ),
+        evidence(
+            recipe={"schedule": [{"type": "MultiStep", "milestones": [41, 76], "begin": 0, "end": None}],
+                    "train": {"epochs": 100, "iterations": None, "samples": None}},
+            facts={"schedule/planned": [[0, 1.0], [656, 0.1], [1216, 0.01]]},
+        ),
+    ),
     "S09": (
         evidence(rows=train_rows(FALLING) + val_rows([1.0, 0.5, 0.6, 0.7, 0.8], 40)),
         evidence(rows=train_rows(FALLING) + val_rows([1.0, 0.5, 0.45, 0.44, 0.44], 40)),
@@ -155,3 +167,55 @@ def test_the_fix_is_a_recipe_diff() -> None:
     )
     assert found is not None
     assert found.fix[0] == "optimizer.lr=0.0002"
+
+
+def scheduled(schedule: dict[str, Any], **train: Any) -> list[str]:
+    recipe = {"schedule": [schedule], "train": {"batch_size": 64, "accumulate": 1, **train}}
+    found = run_rules(evidence(recipe=recipe, facts={"data/sizes": {"train": 1000}}))
+    return [finding.title for finding in found if finding.rule == "O16"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "length", "late"),
+    [
+        ({"type": "MultiStep", "milestones": [800], "unit": "iterations"}, {"epochs": 50}, True),  # 16 steps an epoch
+        ({"type": "MultiStep", "milestones": [799], "unit": "iterations"}, {"epochs": 50}, False),
+        ({"type": "MultiStep", "milestones": [41]}, {"samples": 41_000}, True),
+        ({"type": "MultiStep", "milestones": [41]}, {"samples": 42_000}, False),
+        ({"type": "MultiStep", "milestones": [5], "begin": 6}, {"epochs": 10}, True),
+        ({"type": "MultiStep", "milestones": [5], "end": 5}, {"epochs": 10}, True),
+        ({"type": "MultiStep", "milestones": [5], "begin": 4}, {"epochs": 10}, False),
+        ({"type": "Step", "step_size": 10}, {"epochs": 10}, True),
+        ({"type": "Step", "step_size": 9}, {"epochs": 10}, False),
+        ({"type": "LinearWarmup", "end": 5}, {"epochs": 4}, True),
+        ({"type": "LinearWarmup", "end": 5}, {"epochs": 5}, False),
+        ({"type": "Constant", "factor": 0.1, "begin": 10}, {"epochs": 10}, True),
+        ({"type": "Cosine"}, {"epochs": 10}, False),
+        ({"type": "ReduceOnPlateau"}, {"epochs": 10}, False),
+    ],
+)
+def test_what_lies_beyond_the_run_is_found_in_every_unit(
+    schedule: dict[str, Any], length: dict[str, int], late: bool
+) -> None:
+    assert bool(scheduled(schedule, **length)) is late
+
+
+def test_noise_around_a_loss_that_was_low_from_the_first_row_is_no_high_learning_rate() -> None:
+    loss = np.abs(0.01 * np.random.default_rng(1).normal(size=200)) + 0.005
+    loss[[120, 124, 150, 154]] = 0.3
+    rows = train_rows(loss)
+    assert [f.rule for f in run_rules(evidence(rows=rows, facts={"loss/initial": 1.79})) if f.rule == "O04"] == []
+    assert [f.rule for f in run_rules(evidence(rows=rows)) if f.rule == "O04"] == ["O04"]
+
+
+def test_the_lowest_of_many_noisy_evaluations_is_no_overfitting() -> None:
+    rng = np.random.default_rng(2)
+    fired = 0
+    for _ in range(200):
+        noisy = 0.05 * np.exp(0.3 * rng.normal(size=40))
+        found = run_rules(evidence(rows=train_rows(FALLING) + val_rows(noisy.tolist(), 5)))
+        fired += any(finding.rule == "S09" for finding in found)
+    assert fired <= 10
+    rising = np.concatenate([np.geomspace(1, 0.1, 15), np.linspace(0.1, 0.4, 25)]) * np.exp(0.1 * rng.normal(size=40))
+    found = run_rules(evidence(rows=train_rows(FALLING) + val_rows(rising.tolist(), 5)))
+    assert "S09" in {finding.rule for finding in found}

@@ -24,7 +24,7 @@ class AverageHoldsStart(Rule):
         left, updates = about.get("initial_share"), about.get("updates")
         if left is None or left <= self.share:
             return None
-        decay = max(0.0, 1 - 10 / updates) if updates else 0.9
+        decay = max(0.5, 1 - 10 / updates) if updates else 0.9
         return Finding(
             self.id,
             "warning",

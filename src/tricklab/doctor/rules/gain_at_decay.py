@@ -33,7 +33,7 @@ class GainAtDecay(Rule):
         if len(loss) < 12 or len(rate) != len(loss) or len(epochs) != len(loss):
             return None
         best: tuple[float, int] | None = None
-        for at in np.flatnonzero(rate[1:] < self.factor * rate[:-1]) + 1:
+        for at in (np.flatnonzero(rate[1:] < self.factor * rate[:-1]) + 1).tolist():
             before = loss[(epochs < epochs[at]) & (epochs >= epochs[at] - 2)]
             after = loss[(epochs >= epochs[at]) & (epochs <= epochs[at] + 1)]
             if len(before) < 4 or len(after) < 2 or not np.isfinite(np.concatenate([before, after])).all():

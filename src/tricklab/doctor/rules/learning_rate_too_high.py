@@ -45,14 +45,16 @@ class LearningRateTooHigh(Rule):
         bad = ~np.isfinite(loss)
         if bad.any():
             return self._finding(evidence, f"the loss is not finite from step {int(steps[bad.argmax()])}", {})
-        if loss.max() > self.leap * loss[0] > 0:
+        # the first row may come late, when the loss is already near zero: the start is the very first batch
+        first = max(float(loss[0]), float(evidence.fact("loss/initial") or 0.0))
+        if loss.max() > self.leap * first > 0:
             at = int(loss.argmax())
-            title = f"the loss leapt from {loss[0]:.4g} at the start to {loss[at]:.4g} at step {int(steps[at])}"
-            return self._finding(evidence, title, {"first": float(loss[0]), "highest": float(loss[at])})
+            title = f"the loss leapt from {first:.4g} at the start to {loss[at]:.4g} at step {int(steps[at])}"
+            return self._finding(evidence, title, {"first": first, "highest": float(loss[at])})
         smooth = _smoothed(loss, self.memory)
         lowest = np.minimum.accumulate(smooth)
         # noise around a loss near zero is no rise: it must also undo a fifth of what had been gained
-        margin = np.maximum(self.rise * lowest, self.rise * (smooth[0] - lowest))
+        margin = np.maximum(self.rise * lowest, self.rise * (max(first, float(smooth[0])) - lowest))
         high = (smooth > lowest + margin) & (lowest < smooth[0])
         if high.mean() <= self.share or not high.any():
             return None

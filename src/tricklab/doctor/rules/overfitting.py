@@ -13,13 +13,20 @@ if TYPE_CHECKING:
 
 
 class Overfitting(Rule):
-    """Validation loss > 10 % over its minimum at the last three evaluations while the training loss fell."""
+    """Validation loss > 10 % over its minimum at the last three evaluations while the training loss fell.
+
+    Args:
+        rise: how far above the minimum, as a share of it.
+        evaluations: how many last evaluations must all lie that high.
+        noise: how many standard deviations of the evaluations' own noise their mean must lie above the minimum; the
+            lowest of many noisy evaluations lies two or three below a curve that does not rise at all.
+    """
 
     id: ClassVar[str] = "S09"
     phases: ClassVar[tuple[Phase, ...]] = ("training", "evaluation")
 
-    def __init__(self, rise: float = 0.1, evaluations: int = 3) -> None:
-        self.rise, self.evaluations = rise, evaluations
+    def __init__(self, rise: float = 0.1, evaluations: int = 3, noise: float = 4.0) -> None:
+        self.rise, self.evaluations, self.noise = rise, evaluations, noise
 
     def check(self, evidence: Evidence) -> Finding | None:
         for phase in ("val", "test"):
@@ -30,6 +37,8 @@ class Overfitting(Rule):
             return None
         low = int(np.argmin(loss))
         if np.any(loss[-self.evaluations :] <= (1 + self.rise) * loss[low]):
+            return None
+        if loss[-self.evaluations :].mean() - loss[low] <= self.noise * _noise(loss):
             return None
         train_steps, train = evidence.series("loss")
         near_low, near_end = train[train_steps <= steps[low]][-10:], train[-10:]
@@ -51,3 +60,8 @@ class Overfitting(Rule):
             "compare with +flips +rot90, and with fewer epochs, on the same blocks",
             ("+flips", "+rot90", "+weight_decay(value=1e-4)"),
         )
+
+
+def _noise(values: np.ndarray) -> float:
+    """Robust standard deviation of independent noise on a smooth curve, from its second differences."""
+    return float(1.4826 * np.median(np.abs(np.diff(values, n=2))) / np.sqrt(6))
