@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,8 @@ def test_versions_threads_and_sources_are_named() -> None:
     assert found["threads"] == torch.get_num_threads()
     assert found["data_digest"] == {"train": "ab"}
     assert found["cores"] >= 1
+    assert found["platform"] == f"{platform.system()} {platform.machine()}"
+    assert platform.release() not in str(found)
     assert len(found["source"]) == 32
 
 

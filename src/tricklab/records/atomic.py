@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-_COUNTER = itertools.count()
 LEFTOVERS = ".*.partial"
 
 
@@ -24,7 +23,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{next(_COUNTER)}.partial")
+    # a process id alone comes again: in a restarted container, or on another host that shares the folder
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
         # some writers make files that only their owner may read: keep the mode that the umask asks for
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))

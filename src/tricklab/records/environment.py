@@ -20,14 +20,16 @@ def environment(*, data_digest: dict[str, str] | None = None) -> dict[str, Any]:
 
     Returns:
         ``versions`` {package: version, "python", "tricklab"}, ``git`` (of the working directory; None outside a
-        repository), ``source`` (hash of tricklab's own code), ``platform``, ``cpu``, ``cores``, ``threads``, ``device``
-        (accelerators that an imported torch sees), ``command``, ``data_digest``. Imports no torch.
+        repository), ``source`` (hash of tricklab's own code), ``platform`` (system and machine architecture), ``cpu``
+        (the processor's model), ``cores`` (those this process may use), ``threads``, ``device`` (accelerators that an
+        imported torch sees), ``command``, ``data_digest``. Imports no torch.
     """
     return {
         "versions": versions(),
         "git": git_state(Path.cwd()),
         "source": source_hash(),
-        "platform": platform.platform(),
+        # no kernel release: it names one machine and changes no number
+        "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": _threads(),
