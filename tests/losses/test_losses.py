@@ -197,6 +197,7 @@ def test_without_weights_the_expected_initial_loss_is_log_k() -> None:
         ({"type": "CrossEntropyLoss", "class_weight": "balance"}, "class_weight"),
         ({"type": "CrossEntropyLoss", "label_smoothing": 1.0}, "label_smoothing"),
         ({"type": "CrossEntropyLoss", "beta": 1.0}, "beta"),
+        ({"type": "FocalLoss", "alpha": "effective", "beta": 1.0}, "beta"),
         ({"type": "FocalLoss", "gamma": -1.0}, "gamma"),
         ({"type": "FocalLoss", "lable_smoothing": 0.1}, "unknown key"),
     ],

@@ -25,8 +25,9 @@ def class_weights(kind: Weighting, counts: Sequence[int], beta: float = 0.999) -
     factor, which a loss that divides by the sum of weights cancels.
 
     Raises:
-        UserError: no class has a sample.
+        UserError: no class has a sample, or ``beta`` lies outside [0, 1).
     """
+    check_beta(beta, "losses.beta")
     number = torch.as_tensor(counts, dtype=torch.float64)
     present = number > 0
     if not present.any():
@@ -37,6 +38,12 @@ def class_weights(kind: Weighting, counts: Sequence[int], beta: float = 0.999) -
     found = 1 / safe if kind == "inverse" else (1 - beta) / (1 - beta**safe)
     found = torch.where(present, found, 0.0)
     return found * present.sum() / found.sum()
+
+
+def check_beta(beta: float, where: str) -> None:
+    """Refuse a ``beta`` outside [0, 1): at 1 the effective numbers are 0 / 0."""
+    if not 0 <= beta < 1:
+        raise UserError(f"must lie in [0, 1), not {beta}", where=where)
 
 
 def resolve_weights(

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.losses.class_weights import Weighting, resolve_weights
+from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
 from tricklab.registry import component
 
 
@@ -48,8 +48,7 @@ class CrossEntropyLoss(nn.Module):
         super().__init__()
         if not 0 <= label_smoothing < 1:
             raise UserError(f"must lie in [0, 1), not {label_smoothing}", where="CrossEntropyLoss.label_smoothing")
-        if not 0 <= beta < 1:
-            raise UserError(f"must lie in [0, 1), not {beta}", where="CrossEntropyLoss.beta")
+        check_beta(beta, "CrossEntropyLoss.beta")
         self.on, self.weight = on, weight
         self.label_smoothing, self.ignore_index, self.divisor = label_smoothing, ignore_index, divisor
         self.class_counts = class_counts

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.losses.class_weights import Weighting, resolve_weights
+from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
 from tricklab.registry import component
 
 
@@ -45,6 +45,7 @@ class FocalLoss(nn.Module):
         super().__init__()
         if gamma < 0:
             raise UserError(f"must not be negative, not {gamma}", where="FocalLoss.gamma")
+        check_beta(beta, "FocalLoss.beta")
         self.on, self.weight, self.gamma, self.ignore_index = on, weight, gamma, ignore_index
         self.class_counts = class_counts
         self.alpha: torch.Tensor | None
