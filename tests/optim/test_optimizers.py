@@ -94,6 +94,7 @@ def test_keys_multiply_and_the_longest_decides() -> None:
         ({"type": "Adam", "lr": 0.0}, r"optimizer\.lr: the learning rate must be above zero"),
         ({"type": "Adam", "weight_decay": -0.1}, "must not be negative"),
         ({"type": "Adam", "betas": [0.9, 1.0]}, r"optimizer\.betas"),
+        ({"type": "Adam", "eps": -1e-8}, r"optimizer\.eps"),
         ({"type": "SGD", "lr": 0.1, "momentum": 1.5}, r"optimizer\.momentum"),
         ({"type": "SGD", "lr": 0.1, "nesterov": True}, "needs momentum above zero"),
         ({"type": "SGD"}, "needs the key 'lr'"),

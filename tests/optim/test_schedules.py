@@ -306,3 +306,13 @@ def test_an_optimizer_without_momentum_is_refused() -> None:
     with pytest.raises(UserError, match="no momentum to move"):
         Schedules([{"type": "OneCycle"}], CLOCK).apply(optimizer, 0)
     Schedules([{"type": "OneCycle", "base_momentum": None}], CLOCK).apply(optimizer, 0)
+
+
+def test_moments_in_tenths_of_an_epoch_are_not_a_step_late() -> None:
+    clock = Clock(steps_per_epoch=10, batch_size=8, total_steps=30)
+    drops = Schedules([{"type": "Step", "step_size": 0.1, "gamma": 0.5}], clock)
+    assert [drops.factor(step) for step in range(30)] == [0.5**step for step in range(30)]
+    late = Schedules([{"type": "MultiStep", "milestones": [0.2], "begin": 0.1}], clock)
+    assert [late.factor(step) for step in (2, 3)] == [1.0, 0.1]
+    restarts = Schedules([{"type": "CosineRestarts", "period": 0.3}], clock)
+    assert [restarts.factor(step) for step in range(0, 30, 3)] == pytest.approx([1.0] * 10)

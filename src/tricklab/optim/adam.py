@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from tricklab.errors import UserError
 from tricklab.optim.optimizer import OptimizerRecipe, check_share
 from tricklab.registry import component
 
@@ -39,6 +40,8 @@ class Adam(OptimizerRecipe):
         super().__init__(lr, weight_decay, decay_norm_and_bias, custom_keys)
         for beta in betas:
             check_share(beta, "optimizer.betas")
+        if not eps >= 0:
+            raise UserError(f"must not be negative, not {eps}", where="optimizer.eps")
         self.betas, self.eps, self.amsgrad = (betas[0], betas[1]), eps, amsgrad
 
     def make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Unit = Literal["epochs", "iterations", "samples"]
+ROUNDING = 1e-9
+"""What may be lost when moments in epochs are multiplied, divided or subtracted; far below any step."""
 
 
 class RunLength(Protocol):
@@ -66,10 +68,15 @@ def position(step: int, unit: Unit, clock: RunLength) -> float:
 
 
 def steps_until(amount: float, unit: Unit, clock: RunLength) -> int:
-    """The first step at which ``amount`` of ``unit`` is reached."""
+    """The first step at which ``amount`` of ``unit`` is reached.
+
+    >>> steps_until(0.7, "epochs", Clock(steps_per_epoch=10, batch_size=64, total_steps=100))
+    7
+    """
     match unit:
         case "epochs":
-            return math.ceil(amount * clock.steps_per_epoch)
+            # 0.7 * 10 is a little more than 7
+            return math.ceil(amount * clock.steps_per_epoch - ROUNDING)
         case "iterations":
             return math.ceil(amount)
         case "samples":

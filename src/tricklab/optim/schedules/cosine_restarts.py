@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tricklab.errors import UserError
-from tricklab.optim.clock import RunLength, Unit, position
+from tricklab.optim.clock import ROUNDING, RunLength, Unit, position
 from tricklab.optim.schedules.cosine import half_cosine
 from tricklab.optim.schedules.schedule import Schedule, check_positive, check_ratio
 from tricklab.registry import component
@@ -40,6 +40,6 @@ class CosineRestarts(Schedule):
         over = self.end is not None and position(step, self.unit, clock) >= self.end
         period = float(self.period)
         # at `end` the last cycle stays finished: no restart that would then be held
-        while elapsed > period or (elapsed == period and not over):
-            elapsed, period = elapsed - period, period * self.multiplier
-        return half_cosine(elapsed / period, 1.0, self.eta_min_ratio)
+        while elapsed > period + ROUNDING or (elapsed > period - ROUNDING and not over):
+            elapsed, period = max(elapsed - period, 0.0), period * self.multiplier
+        return half_cosine(min(elapsed / period, 1.0), 1.0, self.eta_min_ratio)

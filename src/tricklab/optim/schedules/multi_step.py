@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 
 from tricklab.errors import UserError
-from tricklab.optim.clock import RunLength, Unit
+from tricklab.optim.clock import ROUNDING, RunLength, Unit
 from tricklab.optim.schedules.schedule import Schedule, check_positive
 from tricklab.registry import component
 
@@ -44,4 +44,4 @@ class MultiStep(Schedule):
 
     def factor(self, step: int, clock: RunLength) -> float:
         elapsed, _ = self.elapsed(step, clock)
-        return float(self.gamma ** bisect.bisect_right(self.milestones, elapsed))
+        return float(self.gamma ** bisect.bisect_right(self.milestones, elapsed + ROUNDING))

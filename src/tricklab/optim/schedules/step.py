@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tricklab.optim.clock import RunLength, Unit
+from tricklab.optim.clock import ROUNDING, RunLength, Unit
 from tricklab.optim.schedules.schedule import Schedule, check_positive
 from tricklab.registry import component
 
@@ -28,4 +28,4 @@ class Step(Schedule):
 
     def factor(self, step: int, clock: RunLength) -> float:
         elapsed, _ = self.elapsed(step, clock)
-        return float(self.gamma ** math.floor(elapsed / self.step_size))
+        return float(self.gamma ** math.floor(elapsed / self.step_size + ROUNDING))
