@@ -96,3 +96,9 @@ def test_identical_and_constant_lists(paired: bool) -> None:
 def test_bad_lists(a: list[float], b: list[float], options: dict[str, bool], message: str) -> None:
     with pytest.raises(UserError, match=message):
         judge_lists(a, b, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_an_unknown_direction_is_refused_and_never_guessed(paired: bool) -> None:
+    with pytest.raises(UserError, match="direction"):
+        judge_lists([0.1, 0.2, 0.3], [0.2, 0.3, 0.4], paired=paired, direction="higher")  # type: ignore[arg-type]

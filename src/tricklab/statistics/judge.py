@@ -100,6 +100,14 @@ def judge_experiment(
     )
 
 
+def check_declared(direction: str, delta: float | None) -> None:
+    """Refuse a direction other than max and min, and a δ that is no positive number."""
+    if direction not in ("max", "min"):
+        raise UserError(f"unknown direction {direction!r}", fix="max or min")
+    if delta is not None and not (np.isfinite(delta) and delta > 0):
+        raise UserError(f"delta must be a positive number in the metric's unit, not {delta!r}", where="metric.delta")
+
+
 def _check(
     cells: Mapping[str, Sequence[float | None]],
     contrasts: Sequence[Contrast],
@@ -109,10 +117,7 @@ def _check(
     look: int,
     final: bool,
 ) -> None:
-    if direction not in ("max", "min"):
-        raise UserError(f"unknown direction {direction!r}", fix="max or min")
-    if delta is not None and not (np.isfinite(delta) and delta > 0):
-        raise UserError(f"delta must be a positive number in the metric's unit, not {delta!r}", where="metric.delta")
+    check_declared(direction, delta)
     if not 1 <= look <= max(len(looks), 1):
         raise UserError(f"look {look} of {len(looks)} declared", fix="looks are counted from 1")
     if final and look != 1:

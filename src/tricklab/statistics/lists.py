@@ -11,7 +11,7 @@ import numpy as np
 from tricklab.errors import UserError
 from tricklab.statistics.contrasts import Contrast
 from tricklab.statistics.decide import EQUIVALENCE, judge_steadiness
-from tricklab.statistics.judge import Direction, judge_experiment
+from tricklab.statistics.judge import Direction, check_declared, judge_experiment
 from tricklab.statistics.judgement import ArmSummary, Judgement, TrickJudgement
 from tricklab.statistics.looks import OVERALL
 from tricklab.statistics.power import blocks_for, smallest_detectable
@@ -50,8 +50,7 @@ def judge_lists(
             raise UserError(f"paired lists need one length, not {len(a)} and {len(b)}", fix="leave --paired out")
         contrast = Contrast("B", "list", {"B": 1.0, "A": -1.0})
         return judge_experiment({"A": a, "B": b}, [contrast], direction=direction, delta=delta)
-    if delta is not None and not (math.isfinite(delta) and delta > 0):
-        raise UserError(f"delta must be a positive number in the metric's unit, not {delta!r}")
+    check_declared(direction, delta)
     trick = _unpaired(a, b, delta, 1.0 if direction == "max" else -1.0)
     fewest = min(len(a), len(b))
     arms = tuple(
