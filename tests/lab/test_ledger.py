@@ -20,7 +20,7 @@ from tricklab.lab.table import advice, rows
 from tricklab.records import Experiment
 
 RESULT: dict[str, Any] = {
-    "cost": {"wall_s": 36.0, "threads": 1, "device": "cpu"},
+    "cost": {"wall_s": 36.0, "evaluate_s": 6.0, "threads": 1, "device": "cpu"},
     "metric_code": "abc",
     "versions": {"torch": "2.10"},
     "data_digest": "d",
@@ -70,7 +70,7 @@ def test_a_whole_experiment_is_judged(tmp_path: Path) -> None:
     assert result["cost"]["device_hours_per_block"] == pytest.approx(8 * 36 / 2 / 3600)
     assert result["scores"]["+se"][1] == pytest.approx(0.86, abs=0.01)
     shown = {row[0]: row for row in rows(result)}
-    assert shown["+ema"][6] == "no training"
+    assert shown["+ema"][6] == "evaluation ×1.00"
     assert shown["+se"][6] == "×1.00"
     assert shown["+se"][7] == "worth it"
 
@@ -169,3 +169,12 @@ def test_training_share_is_known_only_when_blocks_redraw_the_split(tmp_path: Pat
     assert Ledger.read(opened.path).train_test_ratio() == 0.25
     trick = experiment_result(opened.path)["tricks"][0]
     assert trick["other_data_interval"][0] < trick["interval"][0]
+
+
+def test_a_shared_training_is_counted_once(tmp_path: Path) -> None:
+    opened, plan = experiment(tmp_path, ["+se", "+ema", "+cosine", "+tta"], design="add-one")
+    fill(opened, plan)
+    judged = {trick["name"]: trick for trick in experiment_result(opened.path)["tricks"]}
+    # +ema and +tta score the baseline's trainings: three independent cells remain for the pooled variance
+    assert {judged[name]["method"] for name in ("+ema", "+tta")} == {"paired"}
+    assert {judged[name]["df"] for name in ("+ema", "+tta")} == {4}

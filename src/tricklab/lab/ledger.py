@@ -126,6 +126,7 @@ class Ledger:
         dead = {cell.name for cell in self.plan.cells if out.intersection(cell.arms)} | set(self.stopped())
         kept, lost = surviving(self.contrasts(), dead, out)
         looks = list(self.plan.looks)
+        trainer = {cell.folder: cell.name for cell in self.plan.cells}
         return judge_experiment(
             self.scores(),
             kept,
@@ -139,6 +140,7 @@ class Ledger:
             refused={**lost, **refused},
             train_test_ratio=self.train_test_ratio(),
             cost_per_block=self.hours_per_block(),
+            trainings={cell.name: trainer[cell.fit_from] for cell in self.plan.cells if cell.fit_from is not None},
         )
 
     def hours_per_block(self) -> float | None:
