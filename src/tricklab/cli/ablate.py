@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tricklab.lab.runner import Outcome
 
 
-PLAIN_WIDTH = 120
 ASK_FROM_HOURS = 1.0
 
 
@@ -177,7 +176,6 @@ def plan_view(plan: Plan, priced: Price) -> Any:
 
 
 def _print(what: Any) -> None:
-    from rich.console import Console
+    from tricklab.cli.console import console
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    console.print(what, soft_wrap=isinstance(what, str))
+    console().print(what, soft_wrap=isinstance(what, str))

@@ -27,6 +27,6 @@ def command(
     if as_json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
-        from rich.console import Console
+        from tricklab.cli.console import console
 
-        Console(highlight=False).print(render(found))
+        console().print(render(found))

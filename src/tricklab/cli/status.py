@@ -26,6 +26,6 @@ def command(
     if as_json:
         print(json.dumps({"folder": folder, "experiments": [one.to_dict() for one in found]}, indent=2))
     else:
-        from rich.console import Console
+        from tricklab.cli.console import console
 
-        Console(highlight=False).print(render(found, folder))
+        console().print(render(found, folder))

@@ -36,6 +36,7 @@ def result_of(ledger: Ledger) -> dict[str, Any]:
         runs = [run for run in ledger.of(cell) if run is not None and run.result]
         arm["cost"] = fmean(run.result["cost"]["wall_s"] for run in runs if run.result) if runs else None
         arm["folder"], arm["arms"], arm["fit_from"] = cell.folder, list(cell.arms), cell.fit_from
+        arm["evaluate_s"] = _evaluation(runs)
         arm["values"] = _means(runs)
     looks = ledger.experiment.looks()
     commands = list(dict.fromkeys(shlex.join(look["command"]) for look in looks if look.get("command")))
@@ -122,6 +123,12 @@ def _troubled(run: RunSummary | None, cell: str) -> dict[str, Any]:
         "message": status.get("message"),
         "path": str(run.path),
     }
+
+
+def _evaluation(runs: list[RunSummary]) -> float | None:
+    """Mean seconds of a run's evaluation, where runs measure it."""
+    found = [run.result["cost"]["evaluate_s"] for run in runs if run.result and "evaluate_s" in run.result["cost"]]
+    return fmean(found) if found else None
 
 
 def _means(runs: list[RunSummary]) -> dict[str, float]:

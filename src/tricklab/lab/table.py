@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -195,11 +195,16 @@ def _steadiness(found: Mapping[str, Any] | None) -> str:
 
 
 def _cost(trick: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """Time of a run with the arm over one without it, both trained."""
+    """Time of a run with the arm over one without it: whole runs, or evaluations where the training is shared."""
+    arms = {arm["name"]: arm for arm in result["arms"]}
     walls = {arm["folder"]: arm["cost"] for arm in result["arms"]}
-    trained = {arm["name"]: arm["fit_from"] or arm["folder"] for arm in result["arms"]}
-    pairs = [(trained[pair["on"]], trained[pair["off"]]) for pair in trick["pairs"]]
-    if pairs and all(on == off for on, off in pairs):
-        return "no training"
-    ratios = [walls[on] / walls[off] for on, off in pairs if walls[on] and walls[off]]
-    return f"×{sum(ratios) / len(ratios):.2f}" if ratios else ""
+    pairs = [(arms[pair["on"]], arms[pair["off"]]) for pair in trick["pairs"]]
+    trained = [tuple(arm["fit_from"] or arm["folder"] for arm in pair) for pair in pairs]
+    if pairs and all(on == off for on, off in trained):
+        return _ratio([(on["evaluate_s"], off["evaluate_s"]) for on, off in pairs], "evaluation ") or "no training"
+    return _ratio([(walls[on], walls[off]) for on, off in trained], "")
+
+
+def _ratio(pairs: Sequence[tuple[float | None, float | None]], what: str) -> str:
+    ratios = [on / off for on, off in pairs if on and off]
+    return f"{what}×{sum(ratios) / len(ratios):.2f}" if ratios else ""
