@@ -10,7 +10,7 @@ from tricklab.errors import UserError
 
 
 def test_check_fills_defaults_and_nested_components() -> None:
-    found = registry.check("data", {"type": "toy", "window": 3, "rate": 1, "cuts": [{"type": "ToySplit"}]})
+    found = registry.check("data", {"type": "playdata", "window": 3, "rate": 1, "cuts": [{"type": "ToySplit"}]})
     assert found["rate"] == 1.0
     assert found["split"] == {"type": "ToySplit", "share": 0.5}
     assert found["cuts"] == [{"type": "ToySplit", "share": 0.5}]
@@ -27,19 +27,22 @@ def test_checking_what_was_checked_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"type": "toy", "window": 3, "rat": 1}, r"data\.rat: unknown key 'rat' of toy\. did you mean 'rate'"),
-        ({"type": "toy"}, r"data\.window: .* needs the key 'window'"),
-        ({"type": "toy", "window": "3"}, r"data\.window: wrong value '3'"),
-        ({"type": "toy", "window": 3.5}, r"data\.window: wrong value 3\.5"),
-        ({"type": "toy", "window": True}, r"data\.window: wrong value True"),
-        ({"type": "toy", "window": 3, "seeds": 1}, r"data\.seeds: 'seeds' of toy is set by tricklab"),
-        ({"type": "tay", "window": 3}, r"data\.type: unknown data 'tay'\. did you mean 'toy'"),
+        (
+            {"type": "playdata", "window": 3, "rat": 1},
+            r"data\.rat: unknown key 'rat' of playdata\. did you mean 'rate'",
+        ),
+        ({"type": "playdata"}, r"data\.window: .* needs the key 'window'"),
+        ({"type": "playdata", "window": "3"}, r"data\.window: wrong value '3'"),
+        ({"type": "playdata", "window": 3.5}, r"data\.window: wrong value 3\.5"),
+        ({"type": "playdata", "window": True}, r"data\.window: wrong value True"),
+        ({"type": "playdata", "window": 3, "seeds": 1}, r"data\.seeds: 'seeds' of playdata is set by tricklab"),
+        ({"type": "playdate", "window": 3}, r"data\.type: unknown data 'playdate'\. did you mean 'playdata'"),
         ({"window": 3}, r"data: a data needs the key 'type'"),
         (
-            {"type": "toy", "window": 3, "cuts": [{"type": "ToySplit", "shar": 1}]},
+            {"type": "playdata", "window": 3, "cuts": [{"type": "ToySplit", "shar": 1}]},
             r"r\.yaml:7, data\.cuts\.0\.shar: unknown key 'shar' of ToySplit\. did you mean 'share'",
         ),
-        ({"type": "toy", "window": 3, "split": "half"}, r"data\.split: wrong value 'half'"),
+        ({"type": "playdata", "window": 3, "split": "half"}, r"data\.split: wrong value 'half'"),
     ],
 )
 def test_bad_config_names_the_place_and_the_cure(config: dict[str, object], message: str) -> None:
@@ -48,15 +51,15 @@ def test_bad_config_names_the_place_and_the_cure(config: dict[str, object], mess
 
 
 def test_build_gives_framework_arguments() -> None:
-    built = registry.build("data", {"type": "toy", "window": 5}, seeds="S", more=1)
+    built = registry.build("data", {"type": "playdata", "window": 5}, seeds="S", more=1)
     assert isinstance(built, ToyData)
     assert (built.window, built.seeds) == (5, "S")
     with pytest.raises(TypeError, match="must be given seeds"):
-        registry.build("data", {"type": "toy", "window": 5})
+        registry.build("data", {"type": "playdata", "window": 5})
 
 
 def test_schema_marks_nested_kinds() -> None:
-    found = registry.schema("data", "toy")
+    found = registry.schema("data", "playdata")
     assert found["properties"]["split"]["x-kind"] == "split"
     assert found["required"] == ["type", "window"]
 

@@ -18,7 +18,7 @@ class ToySplit:
         self.share = share
 
 
-@component("data", name="toy", given=("seeds",))
+@component("data", name="playdata", given=("seeds",))
 class ToyData:
     """A toy."""
 
