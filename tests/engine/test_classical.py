@@ -53,6 +53,12 @@ def test_what_would_do_nothing_is_refused(make_run: MakeRun, asked: str) -> None
         execute(run.path, threads=1, progress=False)
 
 
+def test_a_loss_cannot_be_its_metric(make_run: MakeRun) -> None:
+    run = make_run(overrides=["model=PixelSVM", "metric.monitor=val/loss", "metric.mode=min"])
+    with pytest.raises(UserError, match="PixelSVM has no loss"):
+        execute(run.path, threads=1, progress=False)
+
+
 def test_a_changed_prediction_is_noticed(make_run: MakeRun) -> None:
     run = make_run(overrides=["model=PixelSVM"])
     execute(run.path, threads=1, progress=False)

@@ -137,6 +137,24 @@ def test_non_finite_loss_is_a_failure_with_term_and_step(make_run: MakeRun) -> N
     assert run.result() is None
 
 
+def test_a_metric_that_is_no_number_is_a_failure(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tricklab.tasks.hyperspectral import HyperspectralTask
+
+    evaluate = HyperspectralTask.evaluate
+
+    def without_loss(*arguments: Any, **options: Any) -> Any:
+        found = evaluate(*arguments, **options)
+        found.values["loss"] = math.nan
+        return found
+
+    monkeypatch.setattr(HyperspectralTask, "evaluate", without_loss)
+    run = make_run(overrides=[*QUICK, "metric.monitor=val/loss", "metric.mode=min"])
+    out = execute(run.path, threads=1, progress=False)
+    assert (out["state"], out["reason"]) == ("failed", "non-finite")
+    assert out["message"].startswith("val/loss is nan")
+    assert run.result() is None
+
+
 def test_exception_in_training_is_a_failure_with_its_traceback(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tricklab.records import RunFolder
 
 
 def command(
@@ -41,7 +44,7 @@ def command(
     finish(single_run(path), threads, as_json)
 
 
-def single_run(path: Path):  # type: ignore[no-untyped-def]
+def single_run(path: Path) -> RunFolder:
     """The run at a path, or the only one below ``<path>/run``.
 
     Raises:

@@ -85,6 +85,8 @@ def refuse_unused(prepared: Prepared) -> None:
     """
     chosen = prepared.settings
     name = chosen.model["type"]
+    if chosen.metric.monitor.endswith("/loss"):
+        raise UserError(f"{name} has no loss", where="metric.monitor", fix="declare oa, aa or kappa")
     asked = {
         "data.augment": chosen.data.get("augment"),
         "model.insert": chosen.model.get("insert"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torch import nn
 
 from tricklab.engine.evaluation import Scored, repeat_difference, score
 from tricklab.engine.fit import DONE, observed
-from tricklab.engine.journal import Sink, peak_memory_mb
+from tricklab.engine.journal import NonFinite, Sink, peak_memory_mb
 from tricklab.engine.prepared import Prepared
 from tricklab.errors import UserError
 from tricklab.metrics import metric_code, oscillation, samples_to_loss
@@ -111,11 +112,19 @@ def conclude(
     started: float,
     sinks: Sequence[Sink] = (),
 ) -> dict[str, Any]:
-    """Write the row, the scores and the result of a scored run; run the last probes and rules."""
+    """Write the row, the scores and the result of a scored run; run the last probes and rules.
+
+    Raises:
+        NonFinite: the declared metric is no number.
+        NotLive: a trick did nothing.
+    """
     run, chosen, judge, task, split = prepared.run, prepared.settings, prepared.judge, prepared.task, prepared.split
     if split == "test":
         judge.event("test_touched", step=origin.done["steps"], by="evaluation")
     counted = scored.chosen(chosen.evaluate.weights)
+    outcome = counted.values[chosen.metric.monitor.split("/", 1)[1]]
+    if not math.isfinite(outcome):
+        raise NonFinite(chosen.metric.monitor, outcome, origin.done["steps"], 0, int(origin.done["epochs"]))
     trivial = {f"{split}/{name}": value for name, value in task.trivial(split).items()}
     row = {
         "phase": split,
