@@ -91,7 +91,7 @@ def verdict(folder: Path) -> dict[str, Any]:
     found = experiment_result(folder)
     timed = ("cost", "environment", "command", "commands", "path")
     kept: dict[str, Any] = {key: value for key, value in found.items() if key not in timed}
-    kept["arms"] = [{key: value for key, value in arm.items() if key != "cost"} for arm in found["arms"]]
+    kept["arms"] = [{k: v for k, v in arm.items() if k not in ("cost", "evaluate_s")} for arm in found["arms"]]
     untimed = [{k: v for k, v in trick.items() if k not in ("cost_needed", "text")} for trick in found["tricks"]]
     return {**kept, "tricks": untimed}
 
