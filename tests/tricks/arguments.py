@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tricklab import tricks
+
 # arguments where a trick needs some, or where its defaults would do nothing in so short a run
 ARGUMENTS = {
     "step_decay": "(at=[1])",
@@ -20,3 +24,9 @@ BASELINE = {"whiten": ["data.whiten=false"]}
 def call_of(name: str) -> str:
     """The trick's text on the command line."""
     return f"+{name}{ARGUMENTS.get(name, '')}"
+
+
+def own_tricks() -> list[tricks.Trick]:
+    """tricklab's own catalogue, without what other tests declare for themselves."""
+    folder = Path(tricks.__file__).parent
+    return [trick for trick in tricks.catalogue() if Path(trick.file).parent == folder]

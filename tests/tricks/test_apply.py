@@ -207,7 +207,7 @@ def test_a_probe_gets_the_arguments_of_the_call() -> None:
     assert not other(evidence).live
 
 
-@pytest.mark.parametrize("name", [trick.name for trick in tricks.catalogue()])
+@pytest.mark.parametrize("name", [trick.name for trick in own_tricks()])
 def test_no_probe_believes_an_empty_run(name: str) -> None:
     from tests.tricks.arguments import call_of
 

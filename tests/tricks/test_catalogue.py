@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.tricks.arguments import BASELINE, call_of
+from tests.tricks.arguments import BASELINE, call_of, own_tricks
 from tricklab import tricks
 from tricklab.errors import UserError
 from tricklab.recipe import Recipe, load, parse, resolve
 from tricklab.tricks import Trick
 
-CATALOGUE = tricks.catalogue()
+CATALOGUE = own_tricks()
 CONTRACT = {
     "step_decay", "warmup", "cosine", "poly", "one_cycle", "se", "no_head_relu", "dropout", "ema", "swa", "tta",
     "flips", "rot90", "spectral_noise", "band_dropout", "class_balanced", "class_weights", "label_smoothing",

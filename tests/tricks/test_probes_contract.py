@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.tricks.arguments import BASELINE, call_of
+from tests.tricks.arguments import BASELINE, call_of, own_tricks
 from tricklab import tricks
 from tricklab.recipe import load
 from tricklab.records import Evidence, RunFolder
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [trick.name for trick in tricks.catalogue()])
+@pytest.mark.parametrize("name", [trick.name for trick in own_tricks()])
 def test_probes_pass_when_on_and_fail_when_off(name: str, run: Run) -> None:
     call, overrides = call_of(name), BASELINE.get(name, [])
     on, off = run(call, overrides), run(None, overrides)
