@@ -21,7 +21,7 @@ import os, signal, sys
 from tricklab import engine
 from tricklab.cli.main import run
 execute = engine.execute
-send = lambda row: row["step"] == 1 and os.kill(os.getpid(), int(sys.argv.pop(1)))
+send = lambda row: row["step"] == 1 and os.kill(os.getpid(), int(sys.argv[1]))
 engine.execute = lambda path, **options: execute(path, observers=[send], **options)
 run(sys.argv[2:])
 """
@@ -92,7 +92,7 @@ def test_a_failed_run_leaves_with_1(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_signal_leaves_with_128_and_resume_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     words = ["train", write_recipe(tmp_path), "--out", str(tmp_path), "--name", "t", "--threads", "1"]
     stopped = subprocess.run(
-        [sys.executable, "-c", INTERRUPTS_ITSELF, str(int(number)), "tricklab", *words],
+        [sys.executable, "-c", INTERRUPTS_ITSELF, str(int(number)), *words],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
