@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tricks.arguments import own_tricks
 from tricklab import tricks
 from tricklab.errors import UserError
 from tricklab.recipe import Recipe, load, parse, resolve
