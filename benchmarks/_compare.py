@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -63,14 +62,14 @@ def _serve(pipe: Connection, prepare: Prepare, arguments: tuple[Any, ...], threa
 
 
 def turns_s(sides: Sequence[Side], repeats: int, warm: int = 1) -> list[float]:
-    """Median time of a step of each side; they take turns, so that a busy machine disturbs all alike."""
+    """Best time of a step of each side; they take turns, and what else the machine does only ever adds time."""
     times: list[list[float]] = [[] for _ in sides]
     for turn in range(warm + repeats):
         for side, found in zip(sides, times, strict=True):
             taken = side.step_s()
             if turn >= warm:
                 found.append(taken)
-    return [statistics.median(found) for found in times]
+    return [min(found) for found in times]
 
 
 def time_row(name: str, peer: str, ours_s: float, peer_s: float, bar: float | None = None, **more: Any) -> Row:
