@@ -3,8 +3,8 @@
     python benchmarks/hybridsn_training.py [--json] [--quick] [--threads 2]
 
 Both sides train the same network by the same Adam with batches from their own loaders, each in a process of its own;
-steps alternate. Times are those of the best step, divided by its windows. The memory is what the windows need: all windows of
-the scene in the script's float64 array, our padded cube and one batch.
+steps alternate. Times are those of the best step, divided by its windows. The memory is what the windows need: all
+windows of the scene in the script's float64 array, our padded cube and one batch.
 """
 
 from __future__ import annotations
