@@ -223,10 +223,12 @@ SHARING = [
 def test_family_wise_error_when_cells_score_one_training(
     design: str, names: list[str], evaluating: set[str], extra: float
 ) -> None:
-    values, (weights, trainings) = sharing(design, names, evaluating, TRIALS, extra)
+    # errors here lie at .05 itself, so the bound is only met where it is narrow: five times the trials
+    trials = 5 * TRIALS
+    values, (weights, trainings) = sharing(design, names, evaluating, trials, extra)
     for blocks in (5, 10):
         made = claims(fit_blocked(values[:, :blocks], weights, trainings), 0.05).any(axis=1).mean()
-        assert made <= bound(TRIALS)
+        assert made <= bound(trials)
 
 
 def test_cells_of_one_training_in_brief() -> None:
