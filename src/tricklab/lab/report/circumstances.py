@@ -160,6 +160,9 @@ def environment_rows(source: Source) -> list[tuple[str, str]]:
     for key, title in (("platform", "system"), ("cpu", "processor"), ("cores", "cores"), ("threads", "threads a run"),
                        ("device", "accelerators"), ("source", "tricklab source")):  # fmt: skip
         values = list(dict.fromkeys(_shown(one[key]) for one in known if one.get(key) not in (None, [])))
+        if key == "platform":
+            # a kernel's own name says nothing about the numbers
+            values = list(dict.fromkeys(value.split("-")[0] for value in values))
         if values:
             rows.append((title if len(values) == 1 else f"{title} (runs differ)", " | ".join(values)))
     git = list(dict.fromkeys(_git(one["git"]) for one in known if one.get("git")))
