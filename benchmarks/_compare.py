@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import time
@@ -44,7 +45,8 @@ class Side:
 
     def close(self) -> None:
         """End the process."""
-        self._pipe.send("end")
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.send("end")
         self._process.join()
 
 
