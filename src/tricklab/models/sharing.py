@@ -19,8 +19,8 @@ from tricklab.layers.squeeze_excitation import SE
 from tricklab.ops.windows import gather_features, gather_windows
 
 GATHER_COST = 1.25
-"""Sharing must save this factor of multiplications to be chosen. A training step's time falls by about the factor of its
-multiplications (one AVX-512 core: 1.7 at 1.8, 3.1 at 2.9, 5.2 at 5.0); at 1.2, two threads gain nothing from it."""
+"""Sharing must save this factor of multiplications to be chosen. A training step's time falls by about the factor of
+its multiplications (one AVX-512 core: 1.7 at 1.8, 3.1 at 2.9, 5.2 at 5.0); at 1.2, two threads gain nothing from it."""
 
 
 @dataclass(frozen=True)
