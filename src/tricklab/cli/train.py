@@ -90,8 +90,10 @@ def declare(
 def finish(run: RunFolder, threads: int | None, as_json: bool) -> None:
     """Execute a run, print how it ended and leave with the exit code that tells it."""
     from tricklab import engine
+    from tricklab.ops.host_memory import keep_freed_memory
     from tricklab.records import dumps
 
+    keep_freed_memory()
     outcome = engine.execute(run.path, threads=threads)
     if as_json:
         print(dumps({"run": str(run.path), **outcome}, indent=2))

@@ -118,6 +118,15 @@ def test_page_tells_no_path_of_the_machine(rates: Path, experiment: Path, tmp_pa
     assert "--data DIR" in page
 
 
+def test_page_names_its_experiments_as_they_were_given(
+    rates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(rates.parent.parent)
+    given = f"{rates.parent.name}/{rates.name}"
+    page, *_ = write_almanac([given], SHIPPED, tmp_path / "page.md")
+    assert f"tricklab almanac {given} --claims hybridsn.yaml --out " in page.read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("command", "expected"),
     [

@@ -62,7 +62,7 @@ def write_almanac(
         "## What was run",
         _overview(sources),
         *(part for section in sections for part in section),
-        *_how(sources, claims, page),
+        *_how(sources, experiments, claims, page),
     ]
     write_atomic(page, "\n\n".join(line for line in lines if line) + "\n")
     return [page, *files]
@@ -252,11 +252,16 @@ def _class_map(source: Source, place: Path) -> Path | None:
     return class_map_figure(maps.labels, maps.prediction, classes, place)
 
 
-def _how(sources: Sequence[Source], claims: str | os.PathLike[str], page: Path) -> list[str]:
+def _how(
+    sources: Sequence[Source],
+    experiments: Sequence[str | os.PathLike[str]],
+    claims: str | os.PathLike[str],
+    page: Path,
+) -> list[str]:
     lines = ["## How this page was made", "The experiments:"]
     commands = [portable(line) for source in sources for line in circumstances.started(source)]
     lines.append(text.code("\n".join(dict.fromkeys(commands)) or "no command was recorded"))
-    names = [f"runs/{source.name}" for source in sources]
+    names = [_short(experiment) for experiment in experiments]
     call = shlex.join(["tricklab", "almanac", *names, "--claims", _short(claims), "--out", _short(page)])
     lines += [f"This page ({ROOT} stands for the folder of the data):", text.code(call), "Where they ran:"]
     environment = list(dict.fromkeys(row for source in sources for row in circumstances.environment_rows(source)))
@@ -271,6 +276,6 @@ def portable(command: str) -> str:
 
 
 def _short(path: str | os.PathLike[str]) -> str:
-    """A path as it is written from the repository's root."""
-    place = Path(path)
-    return place.as_posix() if not place.is_absolute() else os.path.relpath(place)
+    """A path as it is written from the folder where the command runs, by its name alone if it lies elsewhere."""
+    place = Path(os.path.relpath(path))
+    return place.as_posix() if ".." not in place.parts else place.name
