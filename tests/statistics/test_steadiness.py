@@ -54,13 +54,24 @@ def test_nothing_varies() -> None:
     varied = [0.9, 0.8, 0.7, 0.95, 0.85]
     for found in (paired_steadiness(varied, same), unpaired_steadiness(varied, same)):
         assert found.ratio is None
-        assert found.p == 0.0
+        assert found.p is not None
+        assert 0 < found.p < 0.05
         assert found.judged(found.p, 0.05).verdict == "less steady"
     for found in (paired_steadiness(same, varied), unpaired_steadiness(same, varied)):
         assert found.ratio == 0.0
         assert found.judged(found.p, 0.05).verdict == "steadier"
     twins = paired_steadiness(varied, varied)
     assert (twins.ratio, twins.p, twins.verdict) == (1.0, 1.0, "undecided")
+
+
+def test_equal_scores_count_as_rounded_to_the_smallest_step() -> None:
+    same, varied = [0.95] * 4, [0.94, 0.97, 0.95, 0.96]
+    floor = 0.01 / np.sqrt(12)
+    quotient = floor**2 / np.var(varied, ddof=1)
+    assert unpaired_steadiness(same, varied).p == pytest.approx(2 * stats.f.cdf(quotient, 3, 3))
+    assert (paired_steadiness(same, varied).p or 0.0) > 0.01
+    shifted = np.asarray(varied) + 1 / 3
+    assert paired_steadiness(shifted, varied).p == 1.0
 
 
 def test_two_blocks_have_no_test() -> None:

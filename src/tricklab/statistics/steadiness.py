@@ -47,13 +47,14 @@ def paired_steadiness(with_trick: ArrayLike, without: ArrayLike) -> Steadiness:
     second = np.atleast_2d(np.asarray(without, dtype=float))
     pairs, blocks = first.shape
     limit = float(tolerance(np.stack([first, second])).item())
-    ratio = _ratio(_spread(first, limit), _spread(second, limit))
+    spreads = _spread(first, limit), _spread(second, limit)
+    ratio = _ratio(*spreads)
     df = pairs * (blocks - 1) - 1
     if blocks < 3:
         return Steadiness(ratio, None, None, "Pitman-Morgan")
-    return Steadiness(
-        ratio, _pitman_morgan(first, second, df, limit), _brown_forsythe(first, second, limit), "Pitman-Morgan"
-    )
+    floors = _floored(spreads, np.stack([first, second]), limit)
+    p = _pitman_morgan(first, second, floors, df, limit)
+    return Steadiness(ratio, p, _brown_forsythe(first, second, limit), "Pitman-Morgan")
 
 
 def unpaired_steadiness(with_trick: ArrayLike, without: ArrayLike) -> Steadiness:
@@ -63,16 +64,15 @@ def unpaired_steadiness(with_trick: ArrayLike, without: ArrayLike) -> Steadiness
     limit = float(tolerance(np.concatenate([first, second], axis=1)).item())
     if min(first.size, second.size) < 2:
         return Steadiness(None, None, None, "F")
-    spread_first, spread_second = _spread(first, limit), _spread(second, limit)
-    ratio = _ratio(spread_first, spread_second)
-    if ratio is None:
-        p = 0.0
-    elif spread_second == 0:
+    spreads = _spread(first, limit), _spread(second, limit)
+    above, below = _floored(spreads, np.concatenate([first, second], axis=1), limit)
+    if above == below:
         p = 1.0
     else:
         df = (first.size - 1.0, second.size - 1.0)
-        p = 2.0 * min(float(special.fdtr(*df, ratio**2)), float(special.fdtrc(*df, ratio**2)))
-    return Steadiness(ratio, min(p, 1.0), _brown_forsythe(first, second, limit), "F")
+        quotient = (above / below) ** 2
+        p = 2.0 * min(float(special.fdtr(*df, quotient)), float(special.fdtrc(*df, quotient)))
+    return Steadiness(_ratio(*spreads), min(p, 1.0), _brown_forsythe(first, second, limit), "F")
 
 
 def _spread(values: NDArray[np.float64], limit: float) -> float:
@@ -88,14 +88,29 @@ def _ratio(first: float, second: float) -> float | None:
     return first / second
 
 
-def _pitman_morgan(first: NDArray[np.float64], second: NDArray[np.float64], df: int, limit: float) -> float:
-    total, difference = first + second, first - second
-    total = total - total.mean(axis=1, keepdims=True)
-    difference = difference - difference.mean(axis=1, keepdims=True)
-    squares = float((total**2).sum()), float((difference**2).sum())
-    if min(squares) <= first.size * limit**2:
+def _floored(spreads: tuple[float, float], values: NDArray[np.float64], limit: float) -> tuple[float, float]:
+    """Standard deviations for a test: one that is 0 becomes that of rounding to the values' own smallest step.
+
+    Equal scores of a few runs do not prove that nothing varies: accuracies are counted in samples and lists are pasted
+    with few digits. Rounding to a step q has a standard deviation of q / √12.
+    """
+    gaps = np.diff(np.unique(values))
+    gaps = gaps[gaps > limit]
+    floor = float(gaps.min()) / math.sqrt(12.0) if gaps.size else 0.0
+    return max(spreads[0], floor), max(spreads[1], floor)
+
+
+def _pitman_morgan(
+    first: NDArray[np.float64], second: NDArray[np.float64], spreads: tuple[float, float], df: int, limit: float
+) -> float:
+    """The correlation of sums and differences, from the two variances and the covariance."""
+    above, below = spreads[0] ** 2, spreads[1] ** 2
+    centred = [rows - rows.mean(axis=1, keepdims=True) for rows in (first, second)]
+    covariance = float((centred[0] * centred[1]).sum()) / max(first.size - len(first), 1)
+    total, difference = above + below + 2.0 * covariance, above + below - 2.0 * covariance
+    if min(total, difference) <= limit**2:
         return 1.0
-    correlation = float((total * difference).sum()) / math.sqrt(squares[0] * squares[1])
+    correlation = max(min((above - below) / math.sqrt(total * difference), 1.0), -1.0)
     return float(p_value(correlation, math.sqrt(max(1.0 - correlation**2, 0.0) / df), df))
 
 
