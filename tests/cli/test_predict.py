@@ -51,10 +51,11 @@ def test_each_format_gives_the_same_map_in_small_strips(
     envi, *_ = write_scene(Scene(cube, transform=place), tmp_path, "envi", "one")
     tif, *_ = write_scene(Scene(cube, crs="EPSG:32616", transform=place), tmp_path, "geotiff", "two")
     np.save(tmp_path / "three.npy", cube)
-    inputs = [str(envi), str(tif), str(tmp_path / "three.npy")]
+    np.save(tmp_path / "three.b.npy", cube[:20])
+    inputs = [str(envi), str(tif), str(tmp_path / "three.npy"), str(tmp_path / "three.b.npy")]
     out = tmp_path / "maps"
     assert main(["predict", str(run), *inputs, "--out", str(out), "--method", "dense", "--memory", "1", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["maps"]) == 3
+    assert len(json.loads(capsys.readouterr().out)["maps"]) == 4
     ids = np.load(out / "three.npy")
     assert set(np.unique(ids)) <= set(RunFolder.open(run).result()["label_ids"])
     back = read_envi(out / "one.hdr")
@@ -63,7 +64,8 @@ def test_each_format_gives_the_same_map_in_small_strips(
     with rasterio.open(out / "two.tif") as source:
         assert np.array_equal(source.read(1), ids)
         assert source.crs.to_epsg() == 32616
-    assert all((out / f"{stem}.png").is_file() for stem in ("one", "two", "three"))
+    assert all((out / f"{stem}.png").is_file() for stem in ("one", "two", "three", "three.b"))
+    assert np.load(out / "three.b.npy").shape == (20, 24)
 
 
 def test_bad_input(run: Path, cube: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,3 +78,7 @@ def test_bad_input(run: Path, cube: np.ndarray, tmp_path: Path, capsys: pytest.C
     ):
         assert main(["predict", str(run), *words, "--out", str(tmp_path / "out")]) == 2
         assert text in capsys.readouterr().err
+    np.save(tmp_path / "fits.npy", cube)
+    assert main(["predict", str(run), str(tmp_path / "fits.npy"), "--out", str(tmp_path)]) == 2
+    assert "would take the scenes' names" in capsys.readouterr().err
+    assert np.array_equal(np.load(tmp_path / "fits.npy"), cube)

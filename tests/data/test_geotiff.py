@@ -8,7 +8,7 @@ import tifffile
 from tricklab.data.formats import tiff_pages
 from tricklab.data.formats.geotiff import GeoTiffScene
 from tricklab.data.formats.writers import write_scene
-from tricklab.data.scene import Scene
+from tricklab.data.scene import Scene, valid_pixels
 from tricklab.errors import UserError
 
 CUBE = np.arange(6 * 5 * 4, dtype=np.uint16).reshape(6, 5, 4)
@@ -64,6 +64,39 @@ def test_compressions_that_tifffile_cannot_read_alone_come_through_rasterio(tmp_
     ) as target:  # fmt: skip
         target.write(CUBE.transpose(2, 0, 1))
     assert np.array_equal(GeoTiffScene("s.tif", root=str(tmp_path)).read().cube, CUBE)
+
+
+@pytest.mark.parametrize("placed", [False, pytest.param(True, marks=has_rasterio)])
+def test_values_beside_the_pixels_keep_their_digits(tmp_path, placed):
+    nodata, wavelengths = -3.4028234663852886e38, (400.12345678, 500.0, 600.0, 700.0)
+    cube = CUBE.astype(np.float32)
+    cube[1, 2] = nodata
+    place = (20.0, 0.0, 5e5, 0.0, -20.0, 4e6) if placed else None
+    write_scene(Scene(cube, wavelengths=wavelengths, nodata=nodata, transform=place), tmp_path, "geotiff")
+    found = GeoTiffScene("scene.tif", root=str(tmp_path)).read()
+    assert (~valid_pixels(found.cube, found.nodata, "x", np.arange(4))).sum() == 1
+    assert found.wavelengths == (wavelengths if placed else None)
+
+
+def test_the_label_file_says_what_is_missing(tmp_path):
+    write_scene(Scene(CUBE), tmp_path, "geotiff")
+    write_scene(Scene(CUBE[:, :, :1], nodata=8.0), tmp_path, "geotiff", "gt")
+    assert GeoTiffScene("scene.tif", "gt.tif", root=str(tmp_path)).read().unlabelled == (8,)
+
+
+def test_whatever_damage_is_one_error_or_none(tmp_path):
+    write_scene(Scene(CUBE), tmp_path, "geotiff")
+    whole, rng, errors = (tmp_path / "scene.tif").read_bytes(), np.random.default_rng(0), 0
+    for attempt in range(60):
+        harmed = bytearray(whole if attempt % 2 else whole[: rng.integers(1, len(whole))])
+        for place in rng.integers(0, min(len(harmed), 200), 4 * (attempt % 2)):
+            harmed[place] = rng.integers(256)
+        (tmp_path / "s.tif").write_bytes(harmed)
+        try:
+            GeoTiffScene("s.tif", root=str(tmp_path)).read()
+        except UserError:
+            errors += 1
+    assert errors > 30
 
 
 @pytest.mark.parametrize("content", [b"", b"II*\x00broken", b"no tiff at all"])

@@ -4,7 +4,9 @@ import scipy.io
 
 from tests.data.scenes import real_labels
 from tricklab.data.formats.mat import MatScene
+from tricklab.data.formats.writers import write_scene
 from tricklab.data.leakage import measure_leakage
+from tricklab.data.scene import Scene
 from tricklab.data.split import check_split
 from tricklab.data.splits.given_masks import GivenMasks
 from tricklab.errors import UserError
@@ -36,13 +38,13 @@ def test_binary_train_mask_and_the_rest_is_test(tmp_path):
 def test_masks_by_key_with_ids_and_val(tmp_path):
     save(
         tmp_path,
-        tr=[[3, 5, 0, 0], [0] * 4, [0] * 4],
+        tr=[[3, 5, 9, 0], [0] * 4, [0] * 4],
         te=[[0] * 4, [3, 5, 9, 0], [0] * 4],
         va=[[0] * 4, [0] * 4, [1, 1, 0, 0]],
     )
     split = draw(tmp_path, train_key="tr", test="m.mat", test_key="te", val="m.mat", val_key="va")
     check_split(split, LABELS)
-    assert (split.train.sum(), split.val.sum(), split.test.sum()) == (2, 2, 3)
+    assert (split.train.sum(), split.val.sum(), split.test.sum()) == (3, 2, 3)
 
 
 def test_permuted_ids_are_refused_with_the_table_that_would_work(tmp_path):
@@ -63,6 +65,7 @@ def test_permuted_ids_are_refused_with_the_table_that_would_work(tmp_path):
         ({"tr": np.eye(3, 4)}, {"train": "n.mat"}, "no file n.mat"),
         ({"tr": [[1, 2, 3, 0]] * 3}, {"ids": {"1": 3}}, "the id 2 of m.mat is not translated"),
         ({"tr": [[1, 2, 3, 0]] * 3}, {"ids": {"a": 3}}, "ids are whole numbers"),
+        ({"tr": np.eye(3, 4)}, {"differing": 2.0}, "between 0 and 1, not 2.0"),
         ({"a": np.eye(3, 4), "b": np.eye(3, 4)}, {}, "2 arrays could be the label map.*data.split.train_key"),
     ],
 )
@@ -70,6 +73,13 @@ def test_bad_masks(tmp_path, masks, arguments, words):
     save(tmp_path, **masks)
     with pytest.raises(UserError, match=words):
         draw(tmp_path, **arguments)
+
+
+def test_what_a_mask_file_calls_missing_is_not_in_the_split(tmp_path):
+    mask = np.array([[1, 1, 1, 255], [0, 0, 255, 0], [0, 0, 0, 0]], dtype=np.uint8)
+    write_scene(Scene(mask[:, :, None], nodata=255.0), tmp_path, "geotiff", "mask")
+    split = draw(tmp_path, train="mask.tif")
+    assert np.array_equal(split.train, (mask == 1))
 
 
 def test_fixed_split_of_pavia_university(real_data):

@@ -175,8 +175,9 @@ def test_a_band_that_is_missing_everywhere_is_named():
     scene = holder.read()
     cube = scene.cube.astype(np.float32)
     cube[:, :, 4] = np.nan
-    with pytest.raises(UserError, match=r"missing everywhere.*: 5"):
-        holder.prepare(Seeds(0, 0), Scene(cube, scene.labels, nodata=float("nan")))
+    for removed in ([], [1, 3]):
+        with pytest.raises(UserError, match=r"remove_bands; missing everywhere: 5$"):
+            data(remove_bands=removed).prepare(Seeds(0, 0), Scene(cube, scene.labels, nodata=float("nan")))
     assert data(remove_bands=[5]).prepare(Seeds(0, 0), Scene(cube, scene.labels, nodata=float("nan"))).bands == 5
 
 
@@ -256,3 +257,22 @@ def test_salinas_a(real_data):
     train = fold.planes[:, fold.split.train]
     np.testing.assert_allclose(train.std(axis=1, ddof=1), 1, atol=1e-3)
     np.testing.assert_allclose(train.mean(axis=1), 0, atol=1e-4)
+
+
+def test_a_class_that_gets_no_training_pixel_is_one_clear_error():
+    holder = data(split={"type": "RandomPixels", "train": 0.02}, class_names={"200": "Oats"})
+    scene = holder.read()
+    labels = scene.labels.astype(np.int64)
+    labels[0, :2] = 200
+    with pytest.raises(UserError, match=r"data\.split: no training pixel of 1 of the 4 classes \(Oats \(id 200\): 2 "):
+        holder.prepare(Seeds(0, 0), Scene(scene.cube, labels))
+
+
+def test_what_the_label_file_calls_missing_is_no_class():
+    holder = data()
+    scene = holder.read()
+    labels = scene.labels.copy()
+    labels[:4] = 255
+    fold = holder.prepare(Seeds(0, 0), Scene(scene.cube, labels, unlabelled=(255,)))
+    assert 255 not in fold.label_ids
+    assert (fold.labels[:4] == -1).all()

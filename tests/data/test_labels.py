@@ -31,8 +31,18 @@ def test_zero_may_be_a_class_and_minus_one_the_ignored():
 
 def test_pixels_without_measurement_lose_their_label():
     valid = np.ones((2, 3), bool)
+    valid[0, 1] = False
+    found = mapped(valid=valid, names={14: "Oats"})
+    assert found.ids == (1, 10, 14)
+    assert found.labels[0].tolist() == [-1, -1, 2]
+
+
+def test_a_class_without_any_measured_pixel_is_named():
+    valid = np.ones((2, 3), bool)
     valid[0, 1:] = False
-    assert mapped(valid=valid).ids == (1, 10)
+    with pytest.raises(UserError, match=r"no pixel of Oats holds a measurement.*add 14 to data\.ignore"):
+        mapped(valid=valid, names={14: "Oats"})
+    assert mapped(valid=valid, ignore=(0, 14, 255), names={14: "Oats"}).ids == (1, 10)
 
 
 @pytest.mark.parametrize(

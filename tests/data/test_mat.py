@@ -101,3 +101,18 @@ def test_real_scene(real_data):
     assert dict(zip(ids.tolist(), counts.tolist(), strict=True)) == {
         0: 1790, 1: 391, 10: 1343, 11: 616, 12: 1525, 13: 674, 14: 799,
     }  # fmt: skip
+
+
+def test_whatever_damage_to_a_newer_file_is_one_error_or_none(tmp_path):
+    save(tmp_path / "whole.mat", {"cube": CUBE}, 73)
+    whole, rng, errors = (tmp_path / "whole.mat").read_bytes(), np.random.default_rng(1), 0
+    for _ in range(150):
+        harmed = bytearray(whole)
+        for place in rng.integers(512, len(harmed), 6):
+            harmed[place] = rng.integers(256)
+        (tmp_path / "a.mat").write_bytes(harmed)
+        try:
+            MatScene("a.mat", root=str(tmp_path)).read()
+        except UserError:
+            errors += 1
+    assert errors > 10

@@ -70,11 +70,27 @@ def test_rounding_takes_the_share_as_written(share, count, expected):
     assert rounded_down(share, count) == expected
 
 
-def test_a_class_without_training_pixel_is_reported():
+def test_classes_without_a_training_pixel_are_refused_by_name():
     labels = np.zeros((20, 20), dtype=np.int64)
-    labels[0, :2] = 1
+    labels[0, :2], labels[1, :3] = 1, 2
     split = RandomPixels(0.05).draw(labels, Seeds(0, 0))
-    assert split.facts["classes_without_training_pixels"] == ["class 1"]
+    names = ("Corn", "Oats (id 9)", "Hay")
+    with pytest.raises(UserError, match=r"no training pixel of 2 of the 3 classes \(Oats \(id 9\): 2 .*, Hay: 3 "):
+        check_split(split, labels, names)
+    check_split(RandomPixels(1).draw(labels, Seeds(0, 0)), labels, names)
+
+
+@pytest.mark.parametrize(("share", "starved"), [(0.01, [6, 8]), (0.02, [8]), (0.03, [])])
+def test_small_shares_of_indian_pines_starve_grass_mowed_and_oats(real_data, share, starved):
+    labels = real_labels(real_data("hsi/indian_pines/Indian_pines_gt.mat"), "indian_pines_gt")
+    split = RandomPixels(share).draw(labels, Seeds(0, 0))
+    if not starved:
+        check_split(split, labels)
+        return
+    with pytest.raises(UserError) as caught:
+        check_split(split, labels)
+    assert all(f"class {number}: " in str(caught.value) for number in starved)
+    assert f"{len(starved)} of the 16 classes" in str(caught.value)
 
 
 def one_pixel():
@@ -94,6 +110,8 @@ def one_pixel():
         ({"train": 0.1, "val": 5}, one_pixel(), "both as shares"),
         ({"train": 5, "val": 0.1}, one_pixel(), "both as shares"),
         ({"train": 0.01}, np.arange(100).reshape(10, 10) % 2, "1 train pixels cannot hold 2 classes"),
+        ({"train": 0.99}, np.arange(100).reshape(10, 10) % 2, "1 test pixels cannot hold 2 classes"),
+        ({"train": 0.5, "val": 0.49}, np.arange(100).reshape(10, 10) % 2, "1 test pixels cannot hold 2 classes"),
         ({"train": 0}, one_pixel(), "0 training"),
     ],
 )

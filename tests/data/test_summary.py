@@ -8,7 +8,7 @@ from tricklab.data import summary
 from tricklab.data.formats.by_suffix import read_files, reader_for
 from tricklab.data.formats.synthetic import SyntheticScene
 from tricklab.data.formats.writers import FORMATS, write_scene
-from tricklab.data.scene import Scene
+from tricklab.data.scene import Scene, valid_pixels
 from tricklab.data.split import Split
 from tricklab.data.split_files import COLOURS, split_picture, write_split
 from tricklab.data.splits.given_masks import GivenMasks
@@ -34,6 +34,24 @@ def test_numbers_against_numpy_with_faults_counted(monkeypatch, chunk):
     assert found["labels"]["labelled"] == 40
     assert [item["pixels"] for item in found["labels"]["classes"]] == [14, 13, 13]
     json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("nodata", "missing"), [(-9999.9, 1), (-3.40282346638529e38, 0), (-1.7976931348623157e308, 0), (np.inf, 0)]
+)
+def test_a_data_ignore_value_is_compared_in_the_precision_of_the_cube(nodata, missing):
+    cube = np.ones((3, 4, 2), dtype=np.float32)
+    cube[1, 2, 0] = -9999.9
+    scene = Scene(cube, nodata=nodata)
+    assert summary.summarise(scene)["missing_pixels"] == missing
+    assert (~valid_pixels(cube, nodata, "x", np.arange(2))).sum() == missing
+
+
+def test_what_the_label_file_calls_missing_is_no_class():
+    labels = np.array([[1, 2], [255, 1]])
+    found = summary.summarise(Scene(np.zeros((2, 2, 3)), labels, unlabelled=(255,)))["labels"]
+    assert [item["id"] for item in found["classes"]] == [1, 2]
+    assert found["labelled"] == 3
 
 
 def test_label_map_of_another_size():

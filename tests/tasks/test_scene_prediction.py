@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from tests.tasks.test_hyperspectral import task_of, trained_like
@@ -87,6 +88,40 @@ def test_rows_of_npy_and_missing_files(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.zeros((3, 4)))
     with pytest.raises(UserError, match="height, width, bands"):
         open_rows(tmp_path / "flat.npy")
+
+
+def test_rows_of_a_tiff_whose_bands_are_pages(tmp_path: Path) -> None:
+    cube = np.arange(6 * 5 * 4, dtype=np.uint16).reshape(6, 5, 4)
+    tifffile.imwrite(tmp_path / "s.tif", np.moveaxis(cube, -1, 0), photometric="minisblack", metadata=None)
+    assert np.array_equal(open_rows(tmp_path / "s.tif").read(0, 6), cube)
+
+
+@pytest.mark.parametrize("name", ["s.npy", "s.tif"])
+def test_an_array_name_for_a_file_without_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UserError, match=f"{name} is no MATLAB file, so it has no array 'cube'"):
+        open_rows(tmp_path / name, "cube")
+
+
+def test_an_empty_npy_file(tmp_path: Path) -> None:
+    (tmp_path / "s.npy").write_bytes(b"")
+    with pytest.raises(UserError, match=r"not a readable \.npy file"):
+        open_rows(tmp_path / "s.npy")
+
+
+def test_a_fault_is_told_by_the_row_of_the_scene() -> None:
+    task = task_of()
+    cube = task.fold.scene.cube.astype(np.float32)
+    cube[22, 3, 1] = np.nan
+    with pytest.raises(UserError, match="row 22, column 3, band 2"):
+        list(predict_strips(trained_like(task), rows_of(Scene(cube)), task.fitted, memory_limit=SMALL))
+
+
+@pytest.mark.parametrize("form", ["geotiff", "envi", "npy"])
+def test_dots_in_the_name_of_a_map_stay(tmp_path: Path, form: str) -> None:
+    ids = np.array([[1, 2], [2, 2]], dtype=np.uint8)
+    paths = {write_map(ids, tmp_path / stem, form, {1: "corn", 2: "oats"}).stem for stem in ("a.1", "a.2")}
+    assert paths == {"a.1", "a.2"}
 
 
 def test_ids_and_colours() -> None:

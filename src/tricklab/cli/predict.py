@@ -56,6 +56,8 @@ def command(
     doubled = next((stem for stem in stems if stems.count(stem) > 1), None)
     if doubled is not None:
         raise UserError(f"two scenes are named {doubled!r}", where="inputs", fix="predict them one after the other")
+    if any(path.resolve().parent == target.resolve() for path, _ in scenes):
+        raise UserError("maps beside their scenes would take the scenes' names", where="--out", fix="another folder")
     found = [predict(loaded, rows, target / path.stem, form or own_form(path), method, memory) for path, rows in scenes]
     if not scenes:
         found = [predict(loaded, rows_of(task.fold.scene), target / "map", form, method, memory)]
@@ -80,7 +82,7 @@ def predict(
     """
     import numpy as np
 
-    from tricklab.tasks.class_maps import to_ids, write_map, write_picture
+    from tricklab.tasks.class_maps import file_of, to_ids, write_map, write_picture
     from tricklab.tasks.scene_prediction import predict_strips
 
     chosen, task = loaded.prepared.settings.evaluate, loaded.task
@@ -99,11 +101,11 @@ def predict(
     names = dict(zip(task.label_ids, task.classes, strict=True))
     ids = to_ids(classes, task.label_ids)
     if form is None:
-        np.save(stem.with_suffix(".npy"), classes)
-        files = [stem.with_suffix(".npy")]
+        files = [file_of(stem, ".npy")]
+        np.save(files[0], classes)
     else:
         files = [write_map(ids, stem, form, names, rows.crs, rows.transform)]
-    files.append(write_picture(classes, stem.with_suffix(".png")))
+    files.append(write_picture(classes, file_of(stem, ".png")))
     measured = max(int((classes >= 0).sum()), 1)
     shares = {name: float((classes == number).sum() / measured) for number, name in enumerate(task.classes)}
     return {

@@ -30,7 +30,7 @@ class HyperspectralData:
     Args:
         scene: where the cube and the labels come from.
         root: folder of the files; no part of any identity.
-        ignore: label ids that mean "no label".
+        ignore: label ids that mean "no label", beside the one that the label file itself may call missing.
         class_names: {label id: name}; adds to and overrides what the files say.
         remove_bands: 1-based band numbers or ranges such as "104-108".
         window: side of the windows in pixels, odd.
@@ -136,7 +136,7 @@ class HyperspectralData:
             raise UserError("the scene has no label map", where="data.scene.labels", fix="name its file")
         kept = kept_bands(self.remove_bands, scene.cube.shape[2])
         used = scene.cube if len(kept) == scene.cube.shape[2] else scene.cube[:, :, kept]
-        valid = valid_pixels(used, scene.nodata, scene.name)
+        valid = valid_pixels(used, scene.nodata, scene.name, kept + 1)
         check_finite(used, valid, scene.name, kept + 1)
         height, width = scene.cube.shape[:2]
         ids = set(np.unique(scene.labels).tolist())
@@ -144,7 +144,7 @@ class HyperspectralData:
         label_map = map_labels(
             scene.labels,
             shape=(height, width),
-            ignore=self.ignore,
+            ignore=(*self.ignore, *scene.unlabelled),
             names={**from_files, **self.class_names},
             valid=valid,
             where=scene.labels_name,
@@ -158,7 +158,7 @@ class HyperspectralData:
             "split", self.split, window=self.window, root=self.root, class_names=names, label_ids=label_map.ids
         )
         split = splitter.draw(label_map.labels, seeds)
-        check_split(split, label_map.labels)
+        check_split(split, label_map.labels, names)
         return split
 
     def leakage_of(self, split: Split, fit_mask: np.ndarray | None) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def map_labels(
 
     Raises:
         UserError: another size than the cube, ids that are no whole numbers or negative, no labelled pixel left,
-            fewer than two classes, a name for an id that does not occur.
+            a class without a measured pixel, fewer than two classes, a name for an id that does not occur.
     """
     if labels.shape != tuple(shape):
         raise UserError(
@@ -115,11 +115,19 @@ def map_labels(
             where=where,
             fix="take the real ids out of data.ignore",
         )
+    ids = np.unique(ids_HW[labelled])
     if valid is not None:
         labelled = labelled & valid
         if not labelled.any():
             raise UserError("no labelled pixel holds a measurement in every band", where=where)
-    ids = np.unique(ids_HW[labelled])
+        lost = np.setdiff1d(ids, ids_HW[labelled]).tolist()
+        if lost:
+            raise UserError(
+                f"no pixel of {', '.join(names.get(key, f'class {key}') for key in lost)} holds a measurement in every "
+                "band",
+                where=where,
+                fix=f"add {', '.join(map(str, lost))} to data.ignore",
+            )
     if ids.size < 2:
         raise UserError(f"only one class is left, id {ids[0]}: nothing to classify", where=where)
     unknown = [key for key in names if key not in set(ids.tolist()) | set(ignored)]

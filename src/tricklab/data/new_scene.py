@@ -35,7 +35,7 @@ def apply_fitted(scene: Scene, fitted: Mapping[str, Any]) -> tuple[Tensor, np.nd
     projection = SpectralProjection.from_arrays(fitted)
     kept = projection.kept
     used = scene.cube if len(kept) == found else scene.cube[:, :, kept]
-    valid = valid_pixels(used, scene.nodata, scene.name)
+    valid = valid_pixels(used, scene.nodata, scene.name, kept + 1)
     check_finite(used, valid, scene.name, kept + 1)
     planes = projection.apply(scene.cube)
     planes[:, ~valid] = 0

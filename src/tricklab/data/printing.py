@@ -67,7 +67,7 @@ def show_split(console: Console, found: Mapping[str, Any]) -> None:
     console.print(table)
     facts = {key: value for key, value in found["split"].items() if key not in ("type", "digest") and value != []}
     told = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in facts.items())
-    console.print(f"{found['split']['type']}: {escape(told)}", soft_wrap=True)
+    console.print(f"{found['split']['type']}{': ' if told else ''}{escape(told)}", soft_wrap=True)
     for figures in found["leakage"]["splits"].values():
         console.print(f"leakage: {Leakage(**figures)}", soft_wrap=True)
     others = found["leakage"]["other_pixels_in_statistics"]

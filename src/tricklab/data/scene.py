@@ -22,6 +22,7 @@ class Scene:
         wavelengths: one per band, in the unit of the file, or None.
         class_names: {label id: name}, as far as the files say.
         nodata: value that marks missing measurements, or None.
+        unlabelled: label ids that the label map's own file calls missing.
         crs: coordinate reference system as text (WKT or EPSG), or None.
         transform: the six numbers a, b, c, d, e, f of x = a·column + b·row + c, y = d·column + e·row + f, or None.
         files: where it came from, the cube's file first.
@@ -32,6 +33,7 @@ class Scene:
     wavelengths: tuple[float, ...] | None = None
     class_names: dict[int, str] = field(default_factory=dict)
     nodata: float | None = None
+    unlabelled: tuple[int, ...] = ()
     crs: str | None = None
     transform: tuple[float, ...] | None = None
     files: tuple[str, ...] = ()
@@ -55,25 +57,45 @@ class SceneReader(Protocol):
         ...
 
 
-def valid_pixels(cube_HWB: np.ndarray, nodata: float | None, name: str) -> np.ndarray:
+def missing_values(values: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Where a cube holds its data ignore value, bool of the same shape.
+
+    Args:
+        values: any real dtype; the data ignore value is compared as a number of that precision.
+        nodata: NaN is allowed; None means that nothing is missing.
+    """
+    if nodata is None:
+        return np.zeros(values.shape, dtype=bool)
+    if np.isnan(nodata):
+        return np.asarray(np.isnan(values))
+    if values.dtype.kind != "f":
+        return np.equal(values, nodata)
+    with np.errstate(over="ignore"):
+        rounded = values.dtype.type(nodata)
+    if np.isinf(rounded) and not np.isinf(nodata):  # no value of this precision can be it
+        return np.zeros(values.shape, dtype=bool)
+    return np.asarray(values == rounded)
+
+
+def valid_pixels(cube_HWB: np.ndarray, nodata: float | None, name: str, band_numbers: np.ndarray) -> np.ndarray:
     """Pixels that hold a measurement in every band, (height, width) bool.
 
     Args:
         cube_HWB: the bands that are used, (height, width, bands).
         nodata: the value that marks a missing measurement; NaN is allowed; None means that there is none.
         name: the file, for errors.
+        band_numbers: the file's 1-based number of each band of the cube.
 
     Raises:
         UserError: no pixel is complete; the message names the bands that are missing everywhere.
     """
-    height, width, _ = cube_HWB.shape
     if nodata is None:
-        return np.ones((height, width), dtype=bool)
-    missing = np.isnan(cube_HWB) if np.isnan(nodata) else cube_HWB == nodata
-    valid = ~missing.any(axis=2)
+        return np.ones(cube_HWB.shape[:2], dtype=bool)
+    missing = missing_values(cube_HWB, nodata)
+    valid = ~np.asarray(missing.any(axis=2))
     if not valid.any():
-        empty = np.flatnonzero(missing.all(axis=(0, 1))) + 1
-        listed = f"missing everywhere (counted among the kept): {', '.join(map(str, empty[:20]))}"
+        empty = band_numbers[missing.all(axis=(0, 1))]
+        listed = f"missing everywhere: {', '.join(map(str, empty[:20]))}{' …' if empty.size > 20 else ''}"
         raise UserError(
             f"no pixel holds a measurement in every band: each has the data ignore value {nodata:g} somewhere",
             where=name,
@@ -94,11 +116,14 @@ def check_cube(cube: np.ndarray, name: str) -> None:
         raise UserError(f"the cube has dtype {cube.dtype}, not real numbers", where=name)
 
 
-def check_finite(cube_HWB: np.ndarray, valid_HW: np.ndarray, name: str, band_numbers: np.ndarray) -> None:
+def check_finite(
+    cube_HWB: np.ndarray, valid_HW: np.ndarray, name: str, band_numbers: np.ndarray, first_row: int = 0
+) -> None:
     """Refuse NaN and infinite values at valid pixels.
 
     Args:
         band_numbers: the file's 1-based number of each band of the cube.
+        first_row: the scene's number of the cube's first row, for a cube that is a strip of a scene.
 
     Raises:
         UserError: says how many, where the first is, and which bands hold them.
@@ -114,7 +139,7 @@ def check_finite(cube_HWB: np.ndarray, valid_HW: np.ndarray, name: str, band_num
             continue
         if first is None:
             row, column, band = np.unravel_index(int(bad.argmax()), bad.shape)
-            first = (int(row) + top, int(column), int(band_numbers[band]))
+            first = (int(row) + top + first_row, int(column), int(band_numbers[band]))
         count += int(bad.sum())
         affected |= bad.any(axis=(0, 1))
     if first is None:

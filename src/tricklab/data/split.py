@@ -62,11 +62,14 @@ class Splitter(Protocol):
         ...
 
 
-def check_split(split: Split, labels_HW: np.ndarray) -> None:
-    """Refuse a split that overlaps, leaves the labelled pixels, or has no training or no test pixel.
+def check_split(split: Split, labels_HW: np.ndarray, names: Sequence[str] = ()) -> None:
+    """Refuse a split that overlaps, leaves the labelled pixels, starves a class in training, or evaluates nothing.
+
+    Args:
+        names: what to call the classes in messages.
 
     Raises:
-        UserError: for splits that a user's own component or files draw.
+        UserError: says what is wrong; the classes without a training pixel are named.
     """
     for name in SPLITS:
         mask = split.mask(name)
@@ -85,6 +88,15 @@ def check_split(split: Split, labels_HW: np.ndarray) -> None:
         raise UserError("no training pixel", where=PLACE)
     if not (split.test.any() or split.val.any()):
         raise UserError("no test pixel", where=PLACE)
+    sizes = np.bincount(labels_HW[labels_HW >= 0])
+    starved = np.flatnonzero((sizes > 0) & (class_counts(split, labels_HW, len(sizes))["train"] == 0)).tolist()
+    if starved:
+        shown = ", ".join(f"{class_name(names, number)}: {sizes[number]:,} labelled" for number in starved[:8])
+        raise UserError(
+            f"no training pixel of {len(starved)} of the {len(sizes)} classes ({shown}{', …' if starved[8:] else ''})",
+            where=PLACE,
+            fix="take more training pixels, a number of pixels per class, or add the ids to data.ignore",
+        )
 
 
 def class_name(names: Sequence[str], number: int) -> str:

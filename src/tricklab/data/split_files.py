@@ -20,7 +20,8 @@ _SMALLEST_SIDE = 600
 def write_split(split: Split, leakage: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write ``split.mat`` (arrays train, val, test, region), ``leakage.json``, ``split.png``; nothing is overwritten.
 
-    A recipe takes the masks back as ``split: {type: GivenMasks, train: split.mat, train_key: train, …}``.
+    A recipe takes the masks back as ``split: {type: GivenMasks, train: split.mat, train_key: train, …}``; not so the
+    region, so a scene that was cut apart is whole again.
 
     Raises:
         UserError: one of the files exists already.

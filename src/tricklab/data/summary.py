@@ -9,7 +9,7 @@ import numpy as np
 
 from tricklab.data.hyperspectral import HyperspectralData
 from tricklab.data.labels import whole_ids
-from tricklab.data.scene import Scene
+from tricklab.data.scene import Scene, missing_values
 from tricklab.data.split import SPLITS, Split, class_counts
 from tricklab.errors import UserError
 from tricklab.seeds import Seeds
@@ -36,10 +36,8 @@ def summarise(scene: Scene, ignore: Iterable[int] = (0,)) -> dict[str, Any]:
     low, high = np.full(bands, np.inf), np.full(bands, -np.inf)
     total, finite, nan, infinite, missing = 0.0, 0, 0, 0, 0
     for top in range(0, height, rows):
+        absent = missing_values(scene.cube[top : top + rows], scene.nodata)
         values = scene.cube[top : top + rows].astype(np.float64)
-        absent = np.zeros(values.shape, dtype=bool)
-        if scene.nodata is not None:
-            absent = np.isnan(values) if np.isnan(scene.nodata) else values == scene.nodata
         bad = ~np.isfinite(values) & ~absent
         nan += int(np.isnan(values[bad]).sum())
         infinite += int(np.isinf(values[bad]).sum())
@@ -64,7 +62,7 @@ def summarise(scene: Scene, ignore: Iterable[int] = (0,)) -> dict[str, Any]:
         "constant_bands": (np.flatnonzero(low == high) + 1).tolist(),
         "wavelengths": None if scene.wavelengths is None else [scene.wavelengths[0], scene.wavelengths[-1]],
         "crs": scene.crs,
-        "labels": None if scene.labels is None else _classes(scene, set(ignore)),
+        "labels": None if scene.labels is None else _classes(scene, {*ignore, *scene.unlabelled}),
     }
 
 

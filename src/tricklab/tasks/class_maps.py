@@ -45,6 +45,15 @@ def to_ids(classes_HW: np.ndarray, label_ids: Sequence[int]) -> np.ndarray:
     return table.astype(np.min_scalar_type(int(table.max())))[classes_HW]
 
 
+def file_of(stem: Path, suffix: str) -> Path:
+    """The stem's file with a suffix; dots in the stem stay.
+
+    >>> file_of(Path("maps/salinas.2"), ".tif").name
+    'salinas.2.tif'
+    """
+    return stem.with_name(stem.name + suffix)
+
+
 def write_map(
     ids_HW: np.ndarray,
     stem: Path,
@@ -68,11 +77,11 @@ def write_map(
     if form not in FORMATS:
         raise UserError(f"unknown format {form!r}", where="--format", fix=nearest(form, FORMATS))
     if form == "npy":
-        np.save(stem.with_suffix(".npy"), ids_HW)
-        return stem.with_suffix(".npy")
+        np.save(file_of(stem, ".npy"), ids_HW)
+        return file_of(stem, ".npy")
     if form == "envi":
-        return _write_envi(ids_HW, stem.with_suffix(".hdr"), names, crs, transform)
-    return _write_geotiff(ids_HW, stem.with_suffix(".tif"), names, crs, transform)
+        return _write_envi(ids_HW, file_of(stem, ".hdr"), names, crs, transform)
+    return _write_geotiff(ids_HW, file_of(stem, ".tif"), names, crs, transform)
 
 
 def write_picture(classes_HW: np.ndarray, path: Path) -> Path:

@@ -12,7 +12,7 @@ from torch import nn
 
 from tricklab.data.padding import pad_cube
 from tricklab.data.projection import SpectralProjection
-from tricklab.data.scene import check_finite
+from tricklab.data.scene import check_finite, missing_values
 from tricklab.errors import UserError
 from tricklab.inference.windows import predict_windows
 from tricklab.tasks.scene_rows import SceneRows
@@ -73,21 +73,17 @@ def predict_strips(
         bottom = min(height, top + step)
         low, high = max(0, top - reach), min(height, bottom + reach)
         cube = rows.read(low, high)
-        measured = _measured(cube, projection, rows)
+        measured = _measured(cube, projection, rows, low)
         planes = projection.apply(cube)
         planes[:, ~measured] = 0
         padded = pad_cube(planes, window, str(fitted["padding"]))[:, top - low : bottom - low + 2 * reach].contiguous()
         yield _strip(model, padded, measured[top - low : bottom - low], top, window, method, postprocess, batch_size)
 
 
-def _measured(cube: np.ndarray, projection: SpectralProjection, rows: SceneRows) -> np.ndarray:
+def _measured(cube: np.ndarray, projection: SpectralProjection, rows: SceneRows, first_row: int) -> np.ndarray:
     used = cube[:, :, projection.kept]
-    if rows.nodata is None:
-        measured = np.ones(cube.shape[:2], dtype=bool)
-    else:
-        missing = np.isnan(used) if np.isnan(rows.nodata) else used == rows.nodata
-        measured = ~missing.any(axis=2)
-    check_finite(used, measured, rows.name, projection.kept + 1)
+    measured = ~np.asarray(missing_values(used, rows.nodata).any(axis=2))
+    check_finite(used, measured, rows.name, projection.kept + 1, first_row)
     return measured
 
 

@@ -41,25 +41,27 @@ def open_rows(path: Path, key: str | None = None) -> SceneRows:
     """Open a scene by its suffix: ENVI and ``.npy`` are mapped, GeoTIFF is read by rows where rasterio is installed.
 
     Args:
-        path: ``.hdr`` (ENVI), ``.tif``, ``.npy`` (height, width, bands) or ``.mat``; the last is read whole.
+        path: ``.hdr`` (ENVI), ``.tif``, ``.npy`` (height, width, bands) or ``.mat``; the last is read whole, and so is
+            a TIFF whose bands are pages.
         key: name of the array in a MATLAB file with several.
 
     Raises:
-        UserError: missing, unknown or unreadable file.
+        UserError: missing, unknown or unreadable file, or a key for a format without named arrays.
     """
     if not path.exists():
         raise UserError("no such file", where=str(path))
     suffix = path.suffix.lower()
+    if key is not None and suffix != ".mat":
+        raise UserError(f"{path.name} is no MATLAB file, so it has no array {key!r}", where="--key")
     if suffix == ".npy":
         try:
             cube = np.load(path, mmap_mode="r", allow_pickle=False)
-        except ValueError as cause:
+        except (ValueError, EOFError, OSError) as cause:
             raise UserError(f"not a readable .npy file ({cause})", where=str(path)) from cause
         check_cube(cube, str(path))
         return rows_of(Scene(cube, files=(str(path),)))
-    if suffix in TIFF_SUFFIXES and importlib.util.find_spec("rasterio"):
-        return _geotiff(path)
-    return rows_of(read_files(path, image_key=key))
+    rows = _geotiff(path) if suffix in TIFF_SUFFIXES and importlib.util.find_spec("rasterio") else None
+    return rows or rows_of(read_files(path, image_key=key))
 
 
 def rows_of(scene: Scene) -> SceneRows:
@@ -72,7 +74,8 @@ def rows_of(scene: Scene) -> SceneRows:
     return SceneRows((height, width, bands), read, scene.name, scene.nodata, scene.crs, scene.transform)
 
 
-def _geotiff(path: Path) -> SceneRows:
+def _geotiff(path: Path) -> SceneRows | None:
+    """Rows of a TIFF by rasterio, or None where the bands are pages: GDAL would show the first page alone."""
     import warnings
 
     import rasterio
@@ -83,6 +86,9 @@ def _geotiff(path: Path) -> SceneRows:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         source = rasterio.open(path)
+    if source.subdatasets:
+        source.close()
+        return None
     height, width, bands = source.height, source.width, source.count
 
     def read(top: int, bottom: int) -> np.ndarray:
@@ -90,6 +96,8 @@ def _geotiff(path: Path) -> SceneRows:
             planes = source.read(window=Window(0, top, width, bottom - top))
         except RasterioIOError as cause:
             raise UserError(f"damaged GeoTIFF ({cause})", where=str(path)) from cause
-        return np.moveaxis(planes, 0, -1)
+        cube = np.moveaxis(planes, 0, -1)
+        check_cube(cube, str(path))
+        return cube
 
     return SceneRows((height, width, bands), read, str(path), place.nodata, place.crs, place.transform)

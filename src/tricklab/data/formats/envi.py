@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from tricklab.data.formats.envi_files import read_envi
 from tricklab.data.formats.label_files import with_labels
 from tricklab.data.lookup import find_file
@@ -10,6 +12,7 @@ from tricklab.registry import component
 
 
 @component("scene", given=("root",))
+@dataclass(frozen=True)
 class EnviScene:
     """Cube from an ENVI file (bil, bip or bsq), with wavelengths, data ignore value and map projection.
 
@@ -23,13 +26,10 @@ class EnviScene:
         UserError: a file is missing, damaged, or of another size than its header says.
     """
 
-    def __init__(
-        self, image: str, labels: str | None = None, labels_key: str | None = None, *, root: str | None
-    ) -> None:
-        self.image = image
-        self.labels = labels
-        self.labels_key = labels_key
-        self.root = root
+    image: str
+    labels: str | None = None
+    labels_key: str | None = None
+    root: str | None = field(kw_only=True)
 
     def read(self) -> Scene:
         """Read both files."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from tricklab.data.formats.label_files import with_labels
 from tricklab.data.formats.tiff_pages import read_place, read_tiff
 from tricklab.data.lookup import find_file
@@ -10,6 +12,7 @@ from tricklab.registry import component
 
 
 @component("scene", given=("root",))
+@dataclass(frozen=True)
 class GeoTiffScene:
     """Cube from a TIFF or GeoTIFF, bands in samples or in pages; coordinates with the extra ``geo``.
 
@@ -23,13 +26,10 @@ class GeoTiffScene:
         UserError: a file is missing or unreadable.
     """
 
-    def __init__(
-        self, image: str, labels: str | None = None, labels_key: str | None = None, *, root: str | None
-    ) -> None:
-        self.image = image
-        self.labels = labels
-        self.labels_key = labels_key
-        self.root = root
+    image: str
+    labels: str | None = None
+    labels_key: str | None = None
+    root: str | None = field(kw_only=True)
 
     def read(self) -> Scene:
         """Read both files."""
@@ -39,7 +39,7 @@ class GeoTiffScene:
         place = read_place(path)
         scene = Scene(
             cube,
-            wavelengths=place.wavelengths,
+            wavelengths=place.wavelengths if len(place.wavelengths or ()) == cube.shape[2] else None,
             nodata=place.nodata,
             crs=place.crs,
             transform=place.transform,

@@ -19,10 +19,11 @@ ENVI_SUFFIXES = {".hdr", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".envi"
 
 @dataclass(frozen=True)
 class LabelFile:
-    """Ids as they stand in the file, (height, width), and the names that the file gives them."""
+    """Ids as they stand in the file, (height, width), the names that it gives them, and the ids it calls missing."""
 
     ids: np.ndarray
     names: dict[int, str] = field(default_factory=dict)
+    unlabelled: tuple[int, ...] = ()
 
 
 def read_label_file(
@@ -49,14 +50,14 @@ def read_label_file(
     if key is not None:
         raise UserError(f"{path.name} is no MATLAB file, so it has no array {key!r}", where=option)
     if suffix in TIFF_SUFFIXES:
-        from tricklab.data.formats.tiff_pages import read_tiff
+        from tricklab.data.formats.tiff_pages import read_place, read_tiff
 
-        return LabelFile(_one_band(read_tiff(path), path))
+        return LabelFile(_one_band(read_tiff(path), path), unlabelled=_whole(read_place(path).nodata))
     if suffix in ENVI_SUFFIXES:
         from tricklab.data.formats.envi_files import read_envi
 
         found = read_envi(path)
-        return LabelFile(_one_band(found.cube, path), found.class_names)
+        return LabelFile(_one_band(found.cube, path), found.class_names, _whole(found.nodata))
     raise UserError(
         f"unknown kind of label file {path.suffix!r}", where=str(path), fix="known: .mat, .tif, .hdr (ENVI)"
     )
@@ -85,10 +86,15 @@ def with_labels(scene: Scene, labels: str | None, keys: str | Sequence[str] | No
         if both.any():
             raise UserError(f"{int(both.sum()):,} pixels have two labels, one of them in {key}", where=str(path))
         ids = np.where(ids != 0, ids, more)
-    return replace(scene, labels=ids, class_names=found.names, files=(*scene.files, str(path)))
+    files = (*scene.files, str(path))
+    return replace(scene, labels=ids, class_names=found.names, unlabelled=found.unlabelled, files=files)
 
 
 def _one_band(cube_HWB: np.ndarray, path: Path) -> np.ndarray:
     if cube_HWB.shape[2] != 1:
         raise UserError(f"a label map has one band, this file has {cube_HWB.shape[2]}", where=str(path))
     return cube_HWB[:, :, 0]
+
+
+def _whole(nodata: float | None) -> tuple[int, ...]:
+    return (int(nodata),) if nodata is not None and float(nodata).is_integer() else ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from tricklab.data.formats.label_files import with_labels
 from tricklab.data.formats.mat_arrays import pick, read_array
 from tricklab.data.lookup import find_file
@@ -10,6 +12,7 @@ from tricklab.registry import component
 
 
 @component("scene", given=("root",))
+@dataclass(frozen=True)
 class MatScene:
     """Cube and labels from MATLAB files, version 4 to 7.3; picks the only array that fits.
 
@@ -25,20 +28,11 @@ class MatScene:
         UserError: a file is missing or unreadable, or no array or several fit; lists what there is.
     """
 
-    def __init__(
-        self,
-        image: str,
-        labels: str | None = None,
-        image_key: str | None = None,
-        labels_key: str | tuple[str, ...] | None = None,
-        *,
-        root: str | None,
-    ) -> None:
-        self.image = image
-        self.labels = labels
-        self.image_key = image_key
-        self.labels_key = labels_key
-        self.root = root
+    image: str
+    labels: str | None = None
+    image_key: str | None = None
+    labels_key: str | tuple[str, ...] | None = None
+    root: str | None = field(kw_only=True)
 
     def read(self) -> Scene:
         """Read both files."""

@@ -13,6 +13,9 @@ from tricklab.errors import UserError, nearest
 
 _NUMBERS = {"double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "logical"}
 
+# what SciPy and h5py raise on damaged files; NotImplementedError is a RuntimeError, UnicodeDecodeError a ValueError
+_DAMAGED = (OSError, ValueError, TypeError, LookupError, EOFError, RuntimeError)
+
 
 @dataclass(frozen=True)
 class MatArray:
@@ -40,11 +43,14 @@ def list_arrays(path: Path) -> list[MatArray]:
         import h5py
 
         found = []
-        with _opened(path) as file:
-            for name, item in file.items():
-                if name.startswith("#") or not isinstance(item, h5py.Dataset):
-                    continue
-                found.append(MatArray(name, tuple(item.shape[::-1]), _class_of(item)))
+        try:
+            with h5py.File(path, "r") as file:
+                for name, item in file.items():
+                    if name.startswith("#") or not isinstance(item, h5py.Dataset):
+                        continue
+                    found.append(MatArray(name, tuple(item.shape[::-1]), _class_of(item)))
+        except (*_DAMAGED, AttributeError) as cause:
+            raise UserError(f"a damaged MATLAB 7.3 file ({_said(cause)})", where=str(path)) from cause
         return found
     import scipy.io
 
@@ -62,16 +68,16 @@ def read_array(path: Path, name: str) -> np.ndarray:
     """
     try:
         if _is_hdf5(path):
-            with _opened(path) as file:
+            import h5py
+
+            with h5py.File(path, "r") as file:
                 return np.asarray(file[name][()]).T  # MATLAB stores columns first
         import scipy.io
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(scipy.io.loadmat(path, variable_names=[name])[name])
-    except UserError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError, zlib.error) as cause:
+    except (*_DAMAGED, zlib.error) as cause:
         raise UserError(f"the array {name!r} cannot be read ({_said(cause)})", where=str(path)) from cause
 
 
@@ -123,15 +129,6 @@ def _is_hdf5(path: Path) -> bool:
     import h5py
 
     return bool(h5py.is_hdf5(path))
-
-
-def _opened(path: Path):  # type: ignore[no-untyped-def]
-    import h5py
-
-    try:
-        return h5py.File(path, "r")
-    except OSError as cause:
-        raise UserError(f"a damaged MATLAB 7.3 file ({_said(cause)})", where=str(path)) from cause
 
 
 def _class_of(item) -> str:  # type: ignore[no-untyped-def]

@@ -45,9 +45,11 @@ def read_tiff(path: Path) -> np.ndarray:
             series = file.series[0]
             axes, shape = series.axes, series.shape
             values = series.asarray()
+            if values.ndim != len(axes):
+                raise ValueError(f"values of shape {values.shape} for axes {axes}")
     except tifffile.TiffFileError as cause:
         raise UserError(f"not a TIFF file ({cause})", where=str(path)) from cause
-    except (ImportError, ValueError, OSError, IndexError) as cause:
+    except Exception as cause:  # tifffile lets whatever a damaged tag or strip causes through
         codec = isinstance(cause, ImportError) or "imagecodecs" in str(cause)
         if codec and importlib.util.find_spec("rasterio"):
             return _read_by_rasterio(path)

@@ -101,13 +101,13 @@ def _write_geotiff(path: Path, values: np.ndarray, stem: str, is_labels: bool, s
         return
     import tifffile
 
-    planes = values if values.ndim == 2 else np.moveaxis(values, -1, 0)
-    tags = [] if scene.nodata is None or is_labels else [(42113, "s", 0, f"{scene.nodata:g}", True)]
+    planes = np.moveaxis(values, -1, 0) if values.ndim == 3 else values[None]
+    tags = [] if scene.nodata is None or is_labels else [(42113, "s", 0, repr(float(scene.nodata)), True)]
     tifffile.imwrite(
         path,
-        np.ascontiguousarray(planes),
+        np.ascontiguousarray(planes[0] if len(planes) == 1 else planes),
         photometric="minisblack",
-        planarconfig=None if values.ndim == 2 else "separate",
+        planarconfig=None if len(planes) == 1 else "separate",
         compression="zlib",
         metadata=None,
         extratags=tags,
@@ -130,7 +130,7 @@ def _write_by_rasterio(path: Path, values: np.ndarray, is_labels: bool, scene: S
         target.write(planes)
         if scene.wavelengths is not None and not is_labels:
             for number, wavelength in enumerate(scene.wavelengths, start=1):
-                target.update_tags(number, wavelength=f"{wavelength:g}")
+                target.update_tags(number, wavelength=repr(float(wavelength)))
 
 
 _Writer = Callable[[Path, np.ndarray, str, bool, Scene], None]

@@ -19,8 +19,9 @@ from tricklab.seeds import Seeds
 class GivenMasks:
     """Fixed masks from files, such as the official splits of Pavia University, Indian Pines and Houston 2013.
 
-    A mask is an image of the scene's size; pixels other than 0 belong to the split. If it holds several values they are
-    label ids, and must be the scene's own. Pixels without a label in the scene are left out, and counted.
+    A mask is an image of the scene's size; pixels other than 0, and other than the file's own data ignore value, belong
+    to the split. If it holds several values they are label ids, and must be the scene's own. Pixels without a label in
+    the scene are left out, and counted.
 
     Args:
         train: file of the training mask.
@@ -55,6 +56,8 @@ class GivenMasks:
     ) -> None:
         self.files = {"train": (train, train_key), "val": (val, val_key), "test": (test, test_key)}
         self.ids = None if ids is None else _table(ids)
+        if not 0 <= differing <= 1:
+            raise UserError(f"a share must be between 0 and 1, not {differing}", where="data.split.differing")
         self.differing = differing
         self.root = root
         self.label_ids = np.asarray(label_ids, dtype=np.int64)
@@ -81,14 +84,15 @@ class GivenMasks:
     def _read(self, name: str, file: str, key: str | None, labels_HW: np.ndarray) -> tuple[np.ndarray, int]:
         path = find_file(file, self.root, key=f"data.split.{name}")
         height, width = labels_HW.shape
-        raw = read_label_file(path, key, shape=(height, width), option=f"data.split.{name}_key").ids
+        found = read_label_file(path, key, shape=(height, width), option=f"data.split.{name}_key")
+        raw = found.ids
         if raw.shape != labels_HW.shape:
             raise UserError(
                 f"the {name} mask is {' × '.join(map(str, raw.shape))} pixels, the scene {height} × {width}",
                 where=str(path),
             )
         ids = whole_ids(raw, str(path))
-        mask = ids != 0
+        mask = ~np.isin(ids, (0, *found.unlabelled))
         if not mask.any():
             raise UserError(f"the {name} mask is empty", where=str(path))
         if len(np.unique(ids[mask])) == 1:

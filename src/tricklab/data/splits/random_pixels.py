@@ -49,9 +49,7 @@ class RandomPixels:
         for chosen in (train, val):
             taken[chosen] = True
             masks.append(_mask(places[chosen], labels_HW.shape))
-        missing = sorted(set(np.unique(targets).tolist()) - set(targets[train].tolist()))
-        facts = {"classes_without_training_pixels": [class_name(self.class_names, number) for number in missing]}
-        return Split(masks[0], masks[1], _mask(places[~taken], labels_HW.shape), facts=facts)
+        return Split(masks[0], masks[1], _mask(places[~taken], labels_HW.shape))
 
     def _shared(self, targets: np.ndarray, seeds: Seeds) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.model_selection import train_test_split
@@ -77,12 +75,13 @@ class RandomPixels:
                 fix="add its id to data.ignore",
             )
         wanted = {"train": rounded_down(self.train, count), "val": rounded_down(self.val, count)}
+        wanted["test"] = count - wanted["train"] - wanted["val"]
         for name, number in wanted.items():
             if number < len(classes) and not (name == "val" and not self.val):
                 raise UserError(
                     f"{number} {name} pixels cannot hold {len(classes)} classes",
-                    where=f"data.split.{name}",
-                    fix=f"take at least {len(classes)} of the {count:,} labelled pixels, more for small classes",
+                    where="data.split" if name == "test" else f"data.split.{name}",
+                    fix=f"leave at least {len(classes)} of the {count:,} labelled pixels, more for small classes",
                 )
         everything = np.arange(count)
         seed = seeds.integer("split") % 2**32
