@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,12 +45,59 @@ def test_checking_what_was_checked_changes_nothing() -> None:
             {"type": "playdata", "window": 3, "cuts": [{"type": "ToySplit", "shar": 1}]},
             r"r\.yaml:7, data\.cuts\.0\.shar: unknown key 'shar' of ToySplit\. did you mean 'share'",
         ),
-        ({"type": "playdata", "window": 3, "split": "half"}, r"data\.split: wrong value 'half'"),
+        ({"type": "playdata", "window": 3, "split": "half"}, r"data\.split: wrong value 'half' of playdata: input"),
+        ({"type": "playdata", "window": 3, 7: 1}, r"data\.7: unknown key 7 of playdata"),
+        ({"type": "playdata", "window": 3, "": 1}, r'data\."": unknown key \'\''),
+        ({"type": "playdata", "window": 3, 'a"b.c': 1}, r"unknown key 'a\"b\.c' of playdata"),
+        ({"type": "playdata", "window": 3, "rate": math.inf}, r"data\.rate: wrong value inf .*finite"),
+        ({"type": "playdata", "window": 3, "rate": math.nan}, r"data\.rate: wrong value nan .*finite"),
     ],
 )
 def test_bad_config_names_the_place_and_the_cure(config: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         registry.check("data", config, "data", lambda path: "r.yaml:7" if "cuts" in path else None)
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[type], object]:
+    """Declares a component of kind "block" for the length of a test."""
+    monkeypatch.setattr(registry, "_RUNTIME", dict(registry._RUNTIME))
+    return registry.component("block", name="Passing")
+
+
+def test_keys_of_a_mapping_keep_their_type(passing: Callable[[type], object]) -> None:
+    class ByNumber:
+        """A block."""
+
+        def __init__(self, names: dict[int, str], shape: tuple[int, ...] = (1, 2)) -> None: ...
+
+    passing(ByNumber)
+    expected = {"type": "Passing", "names": {1: "corn"}, "shape": [1, 2]}
+    assert registry.check("block", {"type": "Passing", "names": {1: "corn"}}) == expected
+
+
+def test_components_that_stand_in_no_file_are_listed(passing: Callable[[type], object]) -> None:
+    passing(type("Typed", (), {"__doc__": "Typed at a prompt.", "__module__": "__main__"}))
+    (found,) = [entry for entry in registry.entries("block") if entry.name == "Passing"]
+    assert (found.summary, found.file, found.line) == ("Typed at a prompt.", "?", 0)
+
+
+def _untyped(self: Any, width) -> None: ...  # type: ignore[no-untyped-def]
+
+
+def _swallowing(self: Any, **keys: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("init", "message"),
+    [(_untyped, "its parameter 'width' has no type.*annotate it"), (_swallowing, "would swallow misspelt keys")],
+)
+def test_a_component_that_cannot_be_checked_is_named(
+    init: Callable[..., None], message: str, passing: Callable[[type], object]
+) -> None:
+    passing(type("Bad", (), {"__init__": init, "__module__": __name__}))
+    with pytest.raises(UserError, match=f"component Passing in tests.test_registry: .*{message}"):
+        registry.check("block", {"type": "Passing"})
 
 
 def test_build_gives_framework_arguments() -> None:
@@ -79,6 +129,13 @@ def test_user_module_errors_carry_the_cause(tmp_path: Path) -> None:
     broken.write_text("1 / 0\n")
     with pytest.raises(UserError, match="ZeroDivisionError"):
         registry.import_user_module(str(broken))
+    with pytest.raises(UserError) as caught:
+        registry.import_user_module(str(broken))
+    assert caught.value.where == f"{broken}:1"
+    leaving = tmp_path / "leaving.py"
+    leaving.write_text("raise SystemExit(0)\n")
+    with pytest.raises(UserError, match="SystemExit"):
+        registry.import_user_module(str(leaving))
     good = tmp_path / "good.py"
     good.write_text("ANSWER = 42\n")
     assert registry.import_user_module(str(good)).ANSWER == 42

@@ -13,7 +13,9 @@ import importlib
 import importlib.util
 import inspect
 import json
+import re
 import sys
+import traceback
 import types
 import typing
 import zlib
@@ -154,15 +156,15 @@ def check(kind: str, config: Mapping[str, Any], path: str = "", where: Where = l
     nested = {key: hint for key, hint in _hints(cls).items() if _nested_kind(hint)[0]}
     plain = {key: value for key, value in config.items() if key != "type"}
     for key in plain:
-        inside = f"{path}.{key}" if path else key
+        inside = _below(path, key)
         if key in given:
             raise UserError(f"{key!r} of {name} is set by tricklab and may not stand in a recipe", where=place(inside))
         if key not in _hints(cls):
-            raise UserError(f"unknown key {key!r} of {name}", where=place(inside), fix=nearest(key, _hints(cls)))
-    values = _validated(cls, plain, path, place)
+            raise UserError(f"unknown key {key!r} of {name}", where=place(inside), fix=nearest(str(key), _hints(cls)))
+    values = _validated(cls, name, plain, path, place)
     for key, hint in nested.items():
         inner, is_list = _nested_kind(hint)
-        inside = f"{path}.{key}" if path else key
+        inside = _below(path, key)
         if values[key] is None:
             continue
         if is_list:
@@ -224,8 +226,11 @@ def import_user_module(name: str) -> types.ModuleType:
         return module
     except UserError:
         raise
-    except Exception as cause:
-        raise UserError(f"importing failed: {type(cause).__name__}: {cause}", where=name) from cause
+    except (Exception, SystemExit) as cause:
+        own = str(Path(name).resolve()) if name.endswith(".py") else ""
+        lines = [frame.lineno for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == own]
+        where = f"{name}:{lines[-1]}" if lines else name
+        raise UserError(f"importing failed: {type(cause).__name__}: {cause}", where=where) from cause
 
 
 @functools.cache
@@ -256,10 +261,17 @@ def _scan(kind: str) -> dict[str, Entry]:
 
 def _entry_of(cls: Any) -> Entry:
     about = cls.__component__
-    file = inspect.getsourcefile(cls) or "?"
-    line = inspect.getsourcelines(cls)[1] if file != "?" else 0
+    try:
+        file, line = inspect.getsourcefile(cls) or "?", inspect.getsourcelines(cls)[1]
+    except (OSError, TypeError):
+        # declared on standard input or at a prompt: there is no file to read
+        file, line = "?", 0
     summary = (inspect.getdoc(cls) or "").split("\n")[0]
     return Entry(about["name"], about["kind"], cls.__module__, cls.__qualname__, summary, about["source"], file, line)
+
+
+def _described(cls: Any) -> str:
+    return f"component {cls.__component__['name']} in {cls.__module__}"
 
 
 @functools.cache
@@ -268,7 +280,11 @@ def _parameters(cls: Any) -> dict[str, inspect.Parameter]:
     given = cls.__component__["given"]
     for parameter in found.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"{cls.__qualname__}: a component names all its parameters; {parameter} would swallow keys")
+            raise UserError(f"its parameter {parameter} would swallow misspelt keys", where=_described(cls))
+        if parameter.annotation is parameter.empty and parameter.name not in given:
+            raise UserError(
+                f"its parameter {parameter.name!r} has no type", where=_described(cls), fix="annotate it: lr: float"
+            )
     return {key: parameter for key, parameter in found.items() if key not in given}
 
 
@@ -278,7 +294,10 @@ def _hints(cls: Any) -> dict[str, Any]:
     wanted = _parameters(cls)
     # only the recipe's parameters are evaluated: given ones may name types that exist for the type checker alone
     holder = types.SimpleNamespace(__annotations__={k: function.__annotations__[k] for k in wanted})
-    hints = typing.get_type_hints(holder, vars(sys.modules[cls.__module__]), include_extras=True)  # type: ignore[arg-type]
+    try:
+        hints = typing.get_type_hints(holder, vars(sys.modules[cls.__module__]), include_extras=True)  # type: ignore[arg-type]
+    except NameError as error:
+        raise UserError(f"a parameter's type is unknown when it runs: {error}", where=_described(cls)) from None
     return {key: hints[key] for key in wanted}
 
 
@@ -305,26 +324,43 @@ def _model(cls: Any) -> type[BaseModel]:
     for key, parameter in _parameters(cls).items():
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[key] = (_hints(cls)[key], default)
-    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, protected_namespaces=())
+    config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True, protected_namespaces=()
+    )
     return create_model(cls.__name__, __config__=config, **fields)
 
 
-def _validated(cls: Any, plain: dict[str, Any], path: str, place: Callable[[str], str]) -> dict[str, Any]:
+def _below(path: str, *keys: object) -> str:
+    """A path and keys below it, spelt as ``recipe.paths`` does."""
+    spelt = [_quoted(str(key)) for key in keys]
+    return ".".join([path, *spelt] if path else spelt)
+
+
+def _quoted(key: str) -> str:
+    return key if re.fullmatch(r'[^\s."\\]+', key) else json.dumps(key, ensure_ascii=False)
+
+
+def _validated(cls: Any, name: str, plain: dict[str, Any], path: str, place: Callable[[str], str]) -> dict[str, Any]:
     from pydantic import ValidationError
 
+    defaults = {key: item.default for key, item in _parameters(cls).items() if item.default is not item.empty}
     try:
-        # strict JSON mode: no str to int, yet a list may be a tuple
-        found = _model(cls).model_validate_json(json.dumps(plain), strict=True)
+        # strict JSON mode: no str to int, yet a list may be a tuple; defaults too, so that 0 for a float becomes 0.0
+        found = _model(cls).model_validate_json(json.dumps({**defaults, **plain}, default=list), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        inside = ".".join([path, *map(str, first["loc"])]) if path else ".".join(map(str, first["loc"]))
+        inside = _below(path, *first["loc"])
         if first["type"] == "missing":
-            raise UserError(f"{cls.__name__} needs the key {first['loc'][-1]!r}", where=place(inside)) from None
-        raise UserError(
-            f"wrong value {first['input']!r} of {cls.__name__}: {first['msg']}", where=place(inside)
-        ) from None
+            raise UserError(f"{name} needs the key {first['loc'][-1]!r}", where=place(inside)) from None
+        message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        raise UserError(f"wrong value {first['input']!r} of {name}: {message}", where=place(inside)) from None
     except TypeError as error:
-        raise UserError(f"a value of {cls.__name__} is not plain data: {error}", where=place(path)) from None
-    # defaults go through validation too (0 for a float becomes 0.0), so that checking what was checked changes nothing
-    filled = _model(cls).model_validate_json(json.dumps(found.model_dump(mode="python"), default=list), strict=True)
-    return json.loads(json.dumps(filled.model_dump(mode="python"), default=list))
+        raise UserError(f"a value of {name} is not plain data: {error}", where=place(path)) from None
+    return {key: _plain(value) for key, value in found.model_dump(mode="python").items()}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples and sets as lists; a mapping keeps the type of its keys."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value

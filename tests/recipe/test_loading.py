@@ -89,6 +89,11 @@ def test_a_circle_of_bases(folder: Path) -> None:
         ("list.yaml", "a recipe is a mapping", "begin with task"),
         ("latin.yaml", "not a text file in UTF-8", None),
         ("base_list.yaml", "base must be one file", None),
+        ("base_zero.yaml", "cannot be a path", None),
+        ("imports_zero.yaml", "cannot be a path", None),
+        ("", "no recipe is named", "demo"),
+        ("x" * 5000, "cannot be a path", None),
+        ("~nobody-of-that-name/r.yaml", "cannot be a path", None),
     ],
 )
 def test_unusable_sources(folder: Path, source: str, what: str, fix: str | None) -> None:
@@ -96,6 +101,8 @@ def test_unusable_sources(folder: Path, source: str, what: str, fix: str | None)
     (folder / "list.yaml").write_text("- a\n")
     (folder / "latin.yaml").write_bytes(b"task: caf\xe9\n")
     (folder / "base_list.yaml").write_text("base: [a, b]\n")
+    (folder / "base_zero.yaml").write_text('base: "a\\0b"\n')
+    (folder / "imports_zero.yaml").write_text('base: base.yaml\nimports: ["a\\0.py"]\n')
     with pytest.raises(UserError) as caught:
         load(source)
     assert what in caught.value.what
@@ -139,6 +146,7 @@ def test_tricks_stay_unapplied_in_every_spelling(folder: Path) -> None:
         ("- +ema(0.9)", "has no name"),
         ("- +ema(decay=1, decay=2)", "stands twice"),
         ("- +step_decay(at=[1, 2)", "not balanced"),
+        ("- +se(reduction=8)(after=conv1)", "not balanced"),
         ("[+step_decay(at=1, gamma=2)]", "has no closing parenthesis"),
         ("[+step_decay(at=[1, 2], gamma=2)]", "not readable as YAML"),
     ],

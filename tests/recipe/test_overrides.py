@@ -14,6 +14,7 @@ BASE = TREE | {
     "optimizer": {"type": "Adam", "lr": 0.001},
     "losses": [{"type": "CrossEntropyLoss", "weight": 1.0}],
     "evaluate": {"averaging": None},
+    "train": {"epochs": 7},
 }
 
 
@@ -40,6 +41,11 @@ BASE = TREE | {
         (["evaluate.averaging.type=Ema"], "evaluate.averaging", {"type": "Ema"}),
         (["data.class_names.1=corn"], "data.class_names", {1: "corn"}),
         (['custom."layer1.conv".lr=1'], "custom", {"layer1.conv": {"lr": 1}}),
+        ([r'custom."a\"b".lr=1'], "custom", {'a"b': {"lr": 1}}),
+        (['custom."".lr=1'], "custom", {"": {"lr": 1}}),
+        (["train.samples=null"], "train", {"epochs": 7, "samples": None}),
+        (["train.samples=64"], "train", {"samples": 64}),
+        (["train.samples=64", "train.epochs=null"], "train", {"samples": 64, "epochs": None}),
     ],
 )
 def test_overrides(texts: list[str], path: str, value: Any) -> None:
@@ -59,6 +65,9 @@ def test_overrides(texts: list[str], path: str, value: Any) -> None:
         (["tricks=[se]"], "cannot be overridden"),
         (["seed=[1"], "not readable as YAML"),
         (["seed={a: 1, a: 2}"], "stands twice"),
+        ([f"losses.{'9' * 5000}.weight=2"], "has no item"),
+        (["seed=0x" + "f" * 5000], "not a number"),
+        (["seed=" + "9" * 5000], "not a number"),
     ],
 )
 def test_bad_overrides(texts: list[str], what: str) -> None:

@@ -130,6 +130,8 @@ def _parts(text: str, where: str) -> list[str]:
             depth += 1
         elif letter in _CLOSING:
             depth -= 1
+            if depth < 0:
+                break
         elif letter == "," and depth == 0:
             parts.append(text[start:position])
             start = position + 1

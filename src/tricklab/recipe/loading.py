@@ -14,6 +14,8 @@ from tricklab.recipe.recipe import Recipe
 from tricklab.recipe.shipped_recipes import shipped
 from tricklab.recipe.yaml_nodes import read
 
+_LONGEST_SHOWN = 60
+
 
 def load(
     source: Path | str | dict[str, Any],
@@ -52,13 +54,13 @@ def load(
 def _from_file(file: Path, open_files: tuple[Path, ...]) -> Located:
     if file in open_files:
         circle = " -> ".join(path.name for path in (*open_files, file))
-        raise UserError(f"the bases go in a circle: {circle}", where=str(open_files[-1]))
+        raise UserError(f"the bases go in a circle: {circle}", where=_shown(open_files[-1]))
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError("not a text file in UTF-8", where=str(file)) from None
+        raise UserError("not a text file in UTF-8", where=_shown(file)) from None
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(file)) from None
+        raise UserError(f"cannot be read: {error.strerror}", where=_shown(file)) from None
     root = read(text, _shown(file))
     if not isinstance(root.value, dict):
         what = "the recipe is empty" if root.value is None else f"a recipe is a mapping, not {plain(root)!r}"
@@ -85,7 +87,9 @@ def _inherited(root: Located, folder: Path, open_files: tuple[Path, ...]) -> Loc
 
 
 def _find(source: str, folder: Path, where: str) -> Path:
-    path = (folder / Path(source).expanduser()).resolve()
+    if not source:
+        raise UserError("no recipe is named", where=where, fix=f"known: {', '.join(shipped())}, or a .yaml file")
+    path = _resolved(source, folder, where)
     if path.is_file():
         return path
     if path.is_dir():
@@ -99,6 +103,19 @@ def _find(source: str, folder: Path, where: str) -> Path:
     stem = Path(source).stem
     fix = f"a recipe of that name is shipped: {stem}" if stem in known else nearest(source, [*known, *beside])
     raise UserError(f"there is no recipe {source!r}", where=where, fix=fix)
+
+
+def _resolved(name: str, folder: Path, where: str) -> Path:
+    """The path that a name means beside ``folder``."""
+    try:
+        path = (folder / Path(name).expanduser()).resolve()
+        path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:
+        # too long, the home of an unknown user, a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
+        raise UserError(f"{shown!r} cannot be a path: {reason}", where=where) from None
+    return path
 
 
 def _shown(file: Path) -> str:
@@ -120,7 +137,7 @@ def _imports(root: Located) -> list[Located]:
 
 def _absolute(item: Located, folder: Path) -> str:
     name: str = item.value
-    return str((folder / Path(name).expanduser()).resolve()) if name.endswith(".py") else name
+    return str(_resolved(name, folder, item.origin.text)) if name.endswith(".py") else name
 
 
 def _import(item: Located) -> None:

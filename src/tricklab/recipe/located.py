@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tricklab.errors import UserError, nearest
-from tricklab.recipe.paths import Path, join
+from tricklab.recipe.paths import Path, index, join
 
 # Keys of which a mapping holds exactly one: a later layer that sets one of them drops the inherited others.
 LENGTHS = ("epochs", "iterations", "samples")
@@ -41,8 +41,9 @@ class Located:
             if segment in self.value:
                 return self.value[segment]
             return next((item for key, item in self.value.items() if str(key) == segment), None)
-        if isinstance(self.value, list) and segment.isdecimal() and int(segment) < len(self.value):
-            return self.value[int(segment)]
+        number = index(segment)
+        if isinstance(self.value, list) and number is not None and number < len(self.value):
+            return self.value[number]
         return None
 
 
@@ -107,12 +108,11 @@ def put(root: Located, path: Path, value: Located, done: Path = ()) -> Located:
     inner = root.child(segment)
     place = join((*done, segment))
     if isinstance(root.value, list):
-        if not segment.isdecimal() or int(segment) > len(root.value):
+        number = index(segment)
+        if number is None or number > len(root.value):
             raise UserError(f"{join(done)} is a list of {len(root.value)} items and has no {segment!r}", where=place)
         items = list(root.value)
-        items[int(segment) : int(segment) + 1] = [
-            put(inner or Located({}, value.origin), rest, value, (*done, segment))
-        ]
+        items[number : number + 1] = [put(inner or Located({}, value.origin), rest, value, (*done, segment))]
         return Located(items, root.origin)
     if not isinstance(root.value, dict):
         raise UserError(f"{join(done)} is {root.value!r} and has no key {segment!r}", where=f"{root.origin}, {place}")
@@ -131,7 +131,7 @@ def drop(root: Located, path: Path) -> Located:
     if rest:
         return put(root, (segment,), drop(inner, rest))
     if isinstance(root.value, list):
-        return Located([item for i, item in enumerate(root.value) if i != int(segment)], root.origin)
+        return Located([item for i, item in enumerate(root.value) if i != index(segment)], root.origin)
     return Located({key: item for key, item in root.value.items() if str(key) != segment}, root.origin)
 
 
@@ -139,7 +139,7 @@ def merge(base: Located, over: Located, path: Path = ()) -> Located:
     """``over`` laid on ``base``: mappings merge, a changed ``type`` replaces the whole component, lists replace.
 
     A component's bare name (``model=PixelSVM``) counts as ``{type: PixelSVM}``. Of ``epochs``, ``iterations`` and
-    ``samples`` the one that ``over`` sets drops the others.
+    ``samples`` the one that ``over`` sets (to something else than null) drops the others.
     """
     if isinstance(base.value, dict) and "type" in base.value and isinstance(over.value, str):
         over = Located({"type": over}, over.origin)
@@ -157,7 +157,8 @@ def merge(base: Located, over: Located, path: Path = ()) -> Located:
         return settled(over)
     keys = {str(key): key for key in base.value}
     merged = dict(base.value)
-    if set(over.value) & set(LENGTHS) and path and (path == ("train",) or path[-1].endswith("_every")):
+    sets_a_length = any(key in over.value and over.value[key].value is not None for key in LENGTHS)
+    if sets_a_length and path and (path == ("train",) or path[-1].endswith("_every")):
         merged = {key: item for key, item in merged.items() if key not in LENGTHS}
     for key, item in over.value.items():
         its_key = keys.get(str(key), key)
@@ -171,5 +172,6 @@ def settled(over: Located) -> Located:
         return Located([settled(item) for item in over.value], over.origin)
     if not isinstance(over.value, dict):
         return over
-    items = {(int(k) if over.partial and str(k).isdecimal() else k): settled(v) for k, v in over.value.items()}
+    numbers = {key: index(key) if over.partial else None for key in over.value}
+    items = {key if numbers[key] is None else numbers[key]: settled(item) for key, item in over.value.items()}
     return Located(items, over.origin)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tricklab.errors import UserError, nearest
 from tricklab.recipe.defaults import BELOW_OVERRIDES
 from tricklab.recipe.located import Located, Origin, find, locate, merge, put
-from tricklab.recipe.paths import Path, join, split
+from tricklab.recipe.paths import Path, index, join, split
 from tricklab.recipe.yaml_nodes import read
 
 COMMAND_LINE = Origin("command line")
@@ -85,7 +85,8 @@ def _check_items(root: Located, path: Path) -> None:
         if here is None or not isinstance(here.value, list):
             continue
         segment, count = path[depth], len(here.value)
-        if not segment.isdecimal() or int(segment) > count:
+        number = index(segment)
+        if number is None or number > count:
             known = [str(i) for i in range(count + 1)]
             raise UserError(
                 f"{join(path[:depth])} is a list of {count} and has no item {segment!r}",

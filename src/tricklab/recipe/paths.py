@@ -1,4 +1,7 @@
-"""Paths into a recipe: ``losses.0.weight``; a key that holds a dot is quoted: ``optimizer.keys."layer1.conv".lr``."""
+"""Paths into a recipe: ``losses.0.weight``; a key that holds a dot is quoted: ``optimizer.keys."layer1.conv".lr``.
+
+Inside quotes a backslash stands before a quote or a backslash of the key.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from collections.abc import Sequence
 from tricklab.errors import UserError
 
 Path = tuple[str, ...]
-_SEGMENT = re.compile(r'"([^"]+)"|([^."]+)')
+_SEGMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|\s*([^."\s](?:[^."]*[^."\s])?)\s*', re.DOTALL)
+_MOST_DIGITS = 18
 
 
 def split(path: str) -> Path:
@@ -23,7 +27,7 @@ def split(path: str) -> Path:
         match = _SEGMENT.match(path, position)
         if match is None:
             raise UserError(f"{path!r} is not a path", fix="write keys joined by dots, such as train.batch_size")
-        segments.append(match[1] or match[2].strip())
+        segments.append(match[2] if match[1] is None else re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL))
         position = match.end()
         if position == len(path):
             return tuple(segments)
@@ -34,7 +38,13 @@ def split(path: str) -> Path:
 
 def join(segments: Sequence[object]) -> str:
     """The path of some segments; the inverse of ``split``."""
-    return ".".join(f'"{segment}"' if "." in str(segment) else str(segment) for segment in segments)
+    return ".".join(map(_spelt, segments))
+
+
+def index(segment: object) -> int | None:
+    """The whole number that a segment spells, or None: ``"3"`` is 3."""
+    text = str(segment)
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def overlap(first: str, second: str) -> bool:
@@ -42,3 +52,10 @@ def overlap(first: str, second: str) -> bool:
     one, other = split(first), split(second)
     length = min(len(one), len(other))
     return one[:length] == other[:length]
+
+
+def _spelt(segment: object) -> str:
+    text = str(segment)
+    if text and text == text.strip() and "." not in text and '"' not in text:
+        return text
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'

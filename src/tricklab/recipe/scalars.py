@@ -32,9 +32,9 @@ def core_scalar(text: str) -> Scalar:
     if _INTEGER.fullmatch(text):
         return int(text)
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
+        return _bounded(int(text[2:], 8))
     if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16)
+        return _bounded(int(text[2:], 16))
     if _FLOAT.fullmatch(text):
         return float(text)
     infinity = _INFINITY.fullmatch(text)
@@ -43,3 +43,9 @@ def core_scalar(text: str) -> Scalar:
     if text in _NOT_A_NUMBER:
         return float("nan")
     return text
+
+
+def _bounded(value: int) -> int:
+    """The value, unless Python could not write it in decimal again."""
+    str(value)
+    return value
