@@ -14,7 +14,8 @@ data:
   pca: 13
   split: {type: RandomPixels, train: 0.2, val: 0.2}
 model: {type: HybridSN}
-train: {epochs: 2, batch_size: 16}
+train: {device: cpu, epochs: 2, batch_size: 16}
+metric: {delta: 0.01}
 """
 
 

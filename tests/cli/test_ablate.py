@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.runs import write_recipe
 from tricklab.cli.main import main
 
 SCRIPT = """
@@ -18,19 +19,6 @@ gain = sum(float(word.partition("=")[2]) for word in sys.argv[2:] if word.starts
 if "--broken" in sys.argv:
     sys.exit("out of luck")
 print(json.dumps({"accuracy": random.gauss(0.8, 0.001) + gain}))
-"""
-TINY = """
-task: hyperspectral
-data:
-  scene: {type: SyntheticScene, height: 24, width: 24, bands: 16, classes: 3}
-  window: 9
-  pca: 15
-  split: {type: RandomPixels, train: 0.2, val: 0.2}
-model: {type: HybridSN}
-losses: [{type: CrossEntropyLoss, on: main}]
-optimizer: {type: Adam, lr: 1e-3}
-train: {device: cpu, epochs: 1, batch_size: 32}
-metric: {monitor: val/oa, mode: max, delta: 0.01}
 """
 
 
@@ -43,9 +31,7 @@ def script(tmp_path: Path) -> str:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> str:
-    place = tmp_path / "tiny.yaml"
-    place.write_text(TINY)
-    return str(place)
+    return write_recipe(tmp_path)
 
 
 def test_a_command_from_plan_to_report(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,3 +118,19 @@ def test_each_mistake_is_one_error_and_exit_2(capsys, tmp_path, arguments, words
     error = output(capsys, *arguments, code=2)
     assert words in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["make", "{out}", "--noise", "nan"], "noise: wrong value nan"),
+        (["make", "{out}", "--seed", "-1"], "--seed"),
+        (["stats", "{recipe}", "data.scene.seed=-1"], "seed -1 is negative"),
+        (["stats", "cube.mat", "labels.mat", "--block", "3"], "--block are for a recipe"),
+        (["get", "indian-pines", "--check", "x.mat", "--out", "{out}"], "--check and --out"),
+    ],
+)
+def test_what_would_be_ignored_or_wrong_is_refused(capsys, recipe, tmp_path, words, message):
+    filled = [word.replace("{out}", str(tmp_path / "out")).replace("{recipe}", recipe) for word in words]
+    assert message in output(capsys, *filled, code=2)
+    assert not (tmp_path / "out").exists()

@@ -49,6 +49,13 @@ def test_numbers_in_any_dress(capsys: pytest.CaptureFixture[str], text: str) -> 
     assert json.loads(out)["tricks"][0]["effect"] == 0.0
 
 
+@pytest.mark.parametrize("name", ["", "nothing-here.txt", "~nobody-of-that-name/a.txt", "a" * 5000])
+def test_a_file_that_cannot_be_read(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, _, err = run(capsys, f"@{name}", B)
+    assert code == 2
+    assert err.startswith(f"error: list A, {name}: the file cannot be read: ")
+
+
 def test_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("0.9498\n0.9786\n0.9560\n", encoding="utf-8")
     code, out, _ = run(capsys, f"@{tmp_path / 'a.txt'}", B, "--json")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import importlib
 import re
 import subprocess
@@ -35,6 +36,49 @@ def test_every_command_has_a_file_and_help_with_an_example(name: str, capsys: py
 def test_wrong_usage_leaves_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_help_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "judge"]) == 0
+    assert "--paired" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data", "make", "{file}"],
+        ["data", "split", "demo", "--out", "{file}/below"],
+        ["train", "demo", "--out", "{file}"],
+        ["doctor", "x" * 5000],
+    ],
+    ids=["make", "split", "train", "doctor"],
+)
+def test_what_the_system_refuses_is_one_line(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert main([word.replace("{file}", str(file)) for word in arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(r"^error: .*(exists|Not a directory|too long)", line)
+
+
+def test_a_full_disk_is_no_bad_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(name: str, arguments: list[str]) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/a")
+
+    monkeypatch.setattr("tricklab.cli.main.dispatch", full)
+    assert main(["train"]) == 1
+    assert capsys.readouterr().err == "error: runs/a: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["train", "demo"], ["ablate", "demo", "+se", "--dry-run"]], ids=["train", "ablate"]
+)
+@pytest.mark.parametrize("name", ["", " ", "..", "../x", "a/b", "é" * 150])
+def test_a_name_is_one_folder(command: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--name", name]) == 2
+    assert capsys.readouterr().err.startswith("error: --name: ")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

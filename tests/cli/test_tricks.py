@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from tricklab.cli.main import main
+from tricklab.tricks import Trick
+from tricklab.tricks._base import REGISTERED
 
 
 def test_the_list_names_every_trick_with_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,9 +41,17 @@ def test_one_trick_in_full(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["emma"], "did you mean 'ema'"), (["--task", "hyperspektral"], "did you mean 'hyperspectral'")],
+    [
+        (["emma"], "did you mean 'ema'"),
+        (["--task", "hyperspektral"], "did you mean 'hyperspectral'"),
+        (["only_boxes_have_it", "--task", "hyperspectral"], "does not fit the task 'hyperspectral'"),
+    ],
 )
-def test_unknown_names(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_names(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Trick("only_boxes_have_it", lambda recipe: recipe, ("detection",), "fit", "")
+    monkeypatch.setitem(REGISTERED, other.name, other)
     assert main(["tricks", *arguments]) == 2
     assert message in capsys.readouterr().err
 

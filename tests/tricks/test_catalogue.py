@@ -102,7 +102,13 @@ def test_arguments_are_checked(trick: Trick) -> None:
         ("+class_weights(kind=blanced)", "'balanced' or 'effective'"),
         ("+warmup(epochs=1, iterations=3)", "both given"),
         ("+clip_norm(value=.nan)", "wrong value nan"),
-        ("+clip_norm(value=.inf)", "inf"),
+        ("+clip_norm(value=.inf)", "wrong value inf of 'value'"),
+        ("+warmup(epochs=.inf)", "wrong value inf of 'epochs'"),
+        ("+se(reduction=0)", "wrong value 0"),
+        ("+one_cycle(pct_start=0)", "wrong value 0"),
+        ("+one_cycle(div_factor=0.5)", "greater than 1"),
+        ("+step_decay(at=[])", "rising moments"),
+        ("+step_decay(at=[5, 3])", "rising moments"),
     ],
 )
 def test_wrong_arguments(text: str, what: str) -> None:

@@ -70,6 +70,7 @@ def command(
 
       tricklab ablate --command "python train.py --seed {seed} {args}" +--flip "+lr=0.1|0.2" --metric accuracy
     """
+    from tricklab.cli.train import check_name
     from tricklab.lab.ablation import budget_seconds, conduct, write_report
     from tricklab.lab.declaring import Wish, declare, opened
     from tricklab.lab.price import price
@@ -83,6 +84,7 @@ def command(
         settings=tuple(setting or ()), seed=seed, workers=workers, threads=threads, per_device=per_device, name=name,
         out=out,
     )  # fmt: skip
+    check_name(name)
     budget_s = budget_seconds(budget)
     plan = declare(subject, arms, wish)
     if dry_run:
@@ -178,4 +180,4 @@ def plan_view(plan: Plan, priced: Price) -> Any:
 def _print(what: Any) -> None:
     from tricklab.cli.console import console
 
-    console().print(what, soft_wrap=isinstance(what, str))
+    console().print(what, soft_wrap=isinstance(what, str), markup=False)

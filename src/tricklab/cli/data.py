@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from tricklab.cli.console import console
 
+if TYPE_CHECKING:
     from tricklab.data.hyperspectral import HyperspectralData
     from tricklab.data.sources.catalogue import KnownScene
 
@@ -57,13 +57,16 @@ def stats(
         from tricklab.data.formats.by_suffix import read_files
         from tricklab.errors import UserError
 
-        if len(what) > 2 or data is not None:
-            raise UserError("give a cube file and at most one label file", where="tricklab data stats")
+        if len(what) > 2 or data is not None or block:
+            raise UserError(
+                "give a cube file and at most one label file; --data and --block are for a recipe",
+                where="tricklab data stats",
+            )
         found = summarise(read_files(first, Path(what[1]) if len(what) > 1 else None))
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        show_stats(_console(), found)
+        show_stats(console(), found)
 
 
 @app.command()
@@ -94,10 +97,10 @@ def split(
     if as_json:
         print(json.dumps({**found, "files": [str(path) for path in paths]}, indent=2))
         return
-    console = _console()
-    show_split(console, found)
+    printer = console()
+    show_split(printer, found)
     for path in paths:
-        console.print(str(path), markup=False, soft_wrap=True)
+        printer.print(str(path), markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -131,9 +134,11 @@ def get(
         if as_json:
             print(json.dumps({"scenes": [asdict(scene) for scene in SCENES.values()]}, indent=2))
         else:
-            list_scenes(_console(), SCENES.values())
+            list_scenes(console(), SCENES.values())
         return
     scene = known_scene(name)
+    if check is not None and out is not None:
+        raise UserError("--check and --out are both given", where="tricklab data get", fix="one after the other")
     if check is not None:
         from tricklab.data.sources.file_check import check_file
 
@@ -145,7 +150,7 @@ def get(
     elif as_json:
         print(json.dumps(asdict(scene), indent=2))
     else:
-        explain_scene(_console(), scene)
+        explain_scene(console(), scene)
 
 
 @app.command()
@@ -157,7 +162,7 @@ def make(
     bands: Annotated[int, typer.Option(help="spectral bands")] = 64,
     classes: Annotated[int, typer.Option(help="2 to 16")] = 6,
     noise: Annotated[float, typer.Option(help="of the sensor, in reflectance")] = 0.02,
-    seed: Annotated[int, typer.Option(help="another scene for another number")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="another scene for another number")] = 0,
     as_json: _Json = False,
 ) -> None:
     """Write a synthetic scene in a real file format; nothing is overwritten.
@@ -169,25 +174,20 @@ def make(
       tricklab data make scene --classes 9 --noise 0.03 --seed 4
     """
     from tricklab.data.formats.by_suffix import reader_for
-    from tricklab.data.formats.synthetic import SyntheticScene
     from tricklab.data.formats.writers import write_scene
+    from tricklab.registry import build
 
-    paths = write_scene(SyntheticScene(height, width, bands, classes, noise, seed).read(), folder, form)
+    asked = {"height": height, "width": width, "bands": bands, "classes": classes, "noise": noise, "seed": seed}
+    paths = write_scene(build("scene", {"type": "SyntheticScene", **asked}).read(), folder, form)
     config = {"type": reader_for(paths[0]), "image": paths[0].name, "labels": paths[1].name}
     if as_json:
         print(json.dumps({"files": [str(path) for path in paths], "scene": config}, indent=2))
         return
-    console = _console()
+    printer = console()
     for path in paths:
-        console.print(str(path), markup=False, soft_wrap=True)
+        printer.print(str(path), markup=False, soft_wrap=True)
     written = ", ".join(f"{key}: {value}" for key, value in config.items())
-    console.print(f"in a recipe:  scene: {{{written}}}   with  --data {folder}", markup=False, soft_wrap=True)
-
-
-def _console(stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False, stderr=stderr)
+    printer.print(f"in a recipe:  scene: {{{written}}}   with  --data {folder}", markup=False, soft_wrap=True)
 
 
 def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[HyperspectralData, int]:
@@ -208,6 +208,7 @@ def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[Hypersp
 
 
 def _fetch(scene: KnownScene, folder: Path) -> list[dict[str, str]]:
+    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
     from tricklab.data.sources.download import fetch
@@ -218,7 +219,7 @@ def _fetch(scene: KnownScene, folder: Path) -> list[dict[str, str]]:
         raise UserError("all of its files are there already", where=str(folder))
     fetched = []
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as bar:
         for file in missing:
             task = bar.add_task(file.name, total=file.size)
 

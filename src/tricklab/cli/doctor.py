@@ -18,7 +18,7 @@ def command(
     target: Annotated[str, typer.Argument(help="a recipe, a run folder, an experiment, or a text with scores")],
     changes: Annotated[list[str] | None, typer.Argument(help="+tricks and key=value, for a recipe")] = None,
     data: Annotated[Path | None, typer.Option(help="folder of the data files, for a recipe")] = None,
-    block: Annotated[int, typer.Option(help="whose split is looked at, for a recipe")] = 0,
+    block: Annotated[int | None, typer.Option(min=0, help="whose split is looked at, for a recipe (0)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
 ) -> None:
     """Ranked causes with evidence, and the recipe diff that would fix each.
@@ -42,8 +42,12 @@ def command(
         raise typer.Exit(1)
 
 
-def examine(target: str, changes: list[str], data: Path | None, block: int) -> list[tuple[str, Finding]]:
-    """(where, finding) for a recipe, a run folder, an experiment or a text."""
+def examine(target: str, changes: list[str], data: Path | None, block: int | None) -> list[tuple[str, Finding]]:
+    """(where, finding) for a recipe, a run folder, an experiment or a text.
+
+    Raises:
+        UserError: changes, data or a block for what is no recipe.
+    """
     from tricklab.doctor import read_text, run_rules, text_findings
     from tricklab.records import Evidence
 
@@ -51,10 +55,22 @@ def examine(target: str, changes: list[str], data: Path | None, block: int) -> l
     if path.is_dir():
         runs = [path] if (path / "recipe.yaml").is_file() else sorted(p.parent for p in path.glob("*/*/recipe.yaml"))
         if runs:
+            _refuse_for_records(changes, data, block)
             return [(str(run), found) for run in runs for found in run_rules(Evidence.from_folder(run))]
     if path.is_file() and path.suffix not in (".yaml", ".yml"):
+        _refuse_for_records(changes, data, block)
         return [(target, found) for found in text_findings(read_text(path))]
-    return [(target, found) for found in run_rules(_before_training(target, changes, data, block), "before")]
+    return [(target, found) for found in run_rules(_before_training(target, changes, data, block or 0), "before")]
+
+
+def _refuse_for_records(changes: list[str], data: Path | None, block: int | None) -> None:
+    from tricklab.errors import UserError
+
+    given = [*changes, *(["--data"] if data is not None else []), *(["--block"] if block is not None else [])]
+    if given:
+        raise UserError(
+            f"{given[0]} is for a recipe; what was recorded cannot be changed", where="command line", fix="leave it out"
+        )
 
 
 def _before_training(target: str, changes: list[str], data: Path | None, block: int) -> Any:
@@ -77,17 +93,18 @@ def _before_training(target: str, changes: list[str], data: Path | None, block: 
 
 def _signature(finding: Finding) -> tuple[str, str]:
     """What makes two findings of different runs alike: the rule and the words without their numbers."""
-    return finding.rule, re.sub(r"[\d.e+-]+", "#", finding.title)
+    return finding.rule, re.sub(r"[-+]?\d[\d.]*(e[-+]?\d+)?", "#", finding.title)
 
 
 def show(target: str, findings: list[tuple[str, Finding]]) -> None:
     """Print findings as a person would want to read them: gravest first, each with evidence, test and cure."""
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False)
+    from tricklab.cli.console import console
+
+    out = console()
     if not findings:
-        console.print(f"{escape(target)}: [green]nothing found[/green]")
+        out.print(f"{escape(target)}: [green]nothing found[/green]", soft_wrap=True)
         return
     alike = Counter(_signature(finding) for _, finding in findings)
     shown: set[tuple[str, str]] = set()
@@ -99,14 +116,12 @@ def show(target: str, findings: list[tuple[str, Finding]]) -> None:
         others = alike[_signature(finding)] - 1
         if where != target:
             more = f" and {others} more run{'s' if others > 1 else ''} alike" if others else ""
-            console.print(f"\n[bold]{escape(where)}[/bold]{more}", soft_wrap=True)
+            out.print(f"\n[bold]{escape(where)}[/bold]{more}", soft_wrap=True)
         colour = colours[finding.severity]
-        console.print(
-            f"[{colour}]{finding.severity:7} {finding.rule}[/{colour}] {escape(finding.title)}", soft_wrap=True
-        )
+        out.print(f"[{colour}]{finding.severity:7} {finding.rule}[/{colour}] {escape(finding.title)}", soft_wrap=True)
         for number, cause in enumerate(finding.causes, start=1):
-            console.print(f"    cause {number}: {escape(cause)}", soft_wrap=True)
+            out.print(f"    cause {number}: {escape(cause)}", soft_wrap=True)
         if finding.cheapest_test:
-            console.print(f"    cheapest test: {escape(finding.cheapest_test)}", soft_wrap=True)
+            out.print(f"    cheapest test: {escape(finding.cheapest_test)}", soft_wrap=True)
         if finding.fix:
-            console.print(f"    fix: {escape(' '.join(finding.fix))}", soft_wrap=True)
+            out.print(f"    fix: {escape(' '.join(finding.fix))}", soft_wrap=True)

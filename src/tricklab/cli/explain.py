@@ -104,9 +104,10 @@ def show(name: str, applied: Applied, defaults: bool) -> None:
         table.add_row(escape(path), escape(json.dumps(value, ensure_ascii=False)), escape(origin), style=style)
     out.print(table)
     for place, call in enumerate(applied.calls):
-        out.print(f"\n[bold cyan]{escape(call.text)}[/bold cyan] ({escape(str(call.origin))}) writes")
+        out.print(f"\n[bold cyan]{escape(call.text)}[/bold cyan] ({escape(str(call.origin))}) writes", soft_wrap=True)
         for path, (before, after) in applied.writes[place].items():
             change = f"{json.dumps(before, ensure_ascii=False)} -> {json.dumps(after, ensure_ascii=False)}"
             out.print(f"  {escape(path)}: {escape(change)}", soft_wrap=True)
     fit, evaluate = applied.recipe.digest("fit"), applied.recipe.digest("evaluate")
-    out.print(f"\n{escape(name)}: identity of the training {fit[:12]}, of the evaluation {evaluate[:12]}")
+    identities = f"identity of the training {fit[:12]}, of the evaluation {evaluate[:12]}"
+    out.print(f"\n{escape(name)}: {identities}", soft_wrap=True)

@@ -41,25 +41,25 @@ def command(
     if json:
         print(json_format.dumps(judgement.to_dict(), ensure_ascii=False, allow_nan=False))
         return
-    from rich.console import Console
+    from tricklab.cli.console import console
 
-    console = Console(highlight=False)
-    console.print(verdict_table(judgement))
+    out = console()
+    out.print(verdict_table(judgement))
     trick = judgement.tricks[0]
     for line in (trick.text, *trick.flags, *judgement.notes):
-        console.print(line, markup=False, soft_wrap=True)
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def read_numbers(text: str, name: str) -> list[float]:
     """The numbers in `text`, or in the file that it names after an @."""
     where = f"list {name}"
     if text.startswith("@"):
-        path = Path(text[1:]).expanduser()
-        where = f"list {name}, {path}"
+        where = f"list {name}, {text[1:]}"
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError("cannot read the file", where=where, fix=str(error)) from error
+            text = Path(text[1:]).expanduser().read_text(encoding="utf-8")
+        except (OSError, RuntimeError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UserError(f"the file cannot be read: {reason}", where=where) from error
     words = [word for word in re.split(r"[\s,;]+", text.strip().strip("[]()")) if word]
     if not words:
         raise UserError("there are no numbers", where=where, fix='for example ".95 .96 .97"')

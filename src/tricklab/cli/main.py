@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -41,6 +42,7 @@ EXAMPLES = (
     'tricklab judge ".9498 .9786 .9560" ".9780 .9778 .9808 .9802 .9797"',
 )
 INTERRUPTED = 130
+_NOT_THE_INPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -50,6 +52,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    if arguments[:1] == ["help"] and len(arguments) > 1:
+        arguments = [arguments[1], "--help"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print_help()
         return 0
@@ -70,6 +74,11 @@ def main(arguments: list[str]) -> int:
         # the reader of a pipe went away, as `| head` does; nothing may be flushed to it any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # a folder that cannot be made or written, a full disk: the system's own words and the place say it all
+        place = f"{error.filename}: " if error.filename is not None else ""
+        print_error(f"{place}{error.strerror or error}")
+        return 1 if error.errno in _NOT_THE_INPUT else 2
 
 
 def dispatch(name: str, arguments: list[str]) -> int:

@@ -33,7 +33,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="one JSON docum
     for title in ("model", "what it is", "source"):
         table.add_column(title, overflow="fold")
     for entry in models:
-        table.add_row(f"[cyan]{entry.name}[/cyan]", escape(entry.summary), escape(entry.source))
+        table.add_row(f"[cyan]{escape(entry.name)}[/cyan]", escape(entry.summary), escape(entry.source))
     out = console()
     out.print(table)
     out.print("\nName one in a recipe (model: {type: NAME}) or on the command line (model=NAME).")

@@ -32,7 +32,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="one JSON docum
     for title in ("recipe", "what it is"):
         table.add_column(title, overflow="fold")
     for item in found:
-        table.add_row(f"[cyan]{item['name']}[/cyan]", escape(item["summary"]))
+        table.add_row(f"[cyan]{escape(item['name'])}[/cyan]", escape(item["summary"]))
     out = console()
     out.print(table)
     out.print("\nStart your own from one of them: a file whose first line is  base: NAME")

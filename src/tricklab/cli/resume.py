@@ -73,6 +73,6 @@ def _experiment(path: Path, blocks: int | None, budget: str | None, as_json: boo
         print(json.dumps({**result.to_dict(), "stopped": result.stopped, "report": str(result.report)}, indent=2))
     else:
         console().print(render(result.to_dict()))
-        console().print(f"\nreport: {result.report}", soft_wrap=True)
+        console().print(f"\nreport: {result.report}", soft_wrap=True, markup=False)
     if result.stopped:
         raise typer.Exit(1)

@@ -72,6 +72,7 @@ def report(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
 def show(found: dict[str, Any]) -> None:
     """Print the report for a person."""
     from rich.table import Table
+    from rich.text import Text
 
     from tricklab.cli.console import console
 
@@ -82,7 +83,7 @@ def show(found: dict[str, Any]) -> None:
         table.add_column(title, justify="right")
     for row in found["classes"]:
         shares = [f"{row[key]:.4f}" if row[key] is not None else "-" for key in ("precision", "recall", "f1")]
-        table.add_row(row["class"], *shares, str(row["support"]), str(row["predicted"]))
+        table.add_row(Text(row["class"]), *shares, str(row["support"]), str(row["predicted"]))
     out.print(table)
     values, trivial = found["values"], found["trivial"]
     out.print(
@@ -103,4 +104,4 @@ def show(found: dict[str, Any]) -> None:
     if found["split"] == "test":
         out.print(f"looks at the test set so far: {found['looks_at_test']}")
     for path in found["figures"]:
-        out.print(f"figure: {path}", soft_wrap=True)
+        out.print(f"figure: {path}", soft_wrap=True, markup=False)

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from tricklab.records import RunFolder
 
+_LONGEST_NAME = 200
 UNFINISHED = {"failed": 1, "not_live": 1}
 
 
@@ -57,6 +58,7 @@ def declare(
     from tricklab.recipe import load
     from tricklab.records import RunFolder
 
+    check_name(name)
     source, *rest = words
     if source.startswith("+") or "=" in source:
         raise UserError(f"{source!r} is no recipe", where="the first word", fix="name the recipe first")
@@ -85,6 +87,22 @@ def declare(
             for place, call in enumerate(applied.calls)
         ],
     )
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a name that is no folder of its own below ``--out``.
+
+    Raises:
+        UserError: the name is empty, a path, or too long for a file system.
+    """
+    from tricklab.errors import UserError
+
+    if name is None:
+        return
+    if not name.strip() or name in (".", "..") or "/" in name or "\\" in name:
+        raise UserError(f"{name!r} is not a name", where="--name", fix="give one word; --out says the folder around it")
+    if len(name.encode(errors="surrogateescape")) > _LONGEST_NAME:
+        raise UserError(f"the name is longer than {_LONGEST_NAME} bytes", where="--name")
 
 
 def finish(run: RunFolder, threads: int | None, as_json: bool) -> None:

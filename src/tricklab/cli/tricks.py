@@ -26,18 +26,20 @@ def command(
 
       tricklab tricks --task hyperspectral --json
     """
+    from tricklab.errors import UserError
     from tricklab.tricks import catalogue, get
 
     chosen = [get(name.removeprefix("+"))] if name is not None else catalogue()
     if task is not None:
         _check_task(task)
+        if name is not None and not chosen[0].fits(task):
+            raise UserError(f"the trick {chosen[0].name!r} does not fit the task {task!r}", where="--task")
         chosen = [trick for trick in chosen if trick.fits(task)]
     if as_json:
         listed = [describe(trick) for trick in chosen]
-        print(json.dumps(listed[0] if name is not None and listed else {"tricks": listed}, indent=2))
+        print(json.dumps(listed[0] if name is not None else {"tricks": listed}, indent=2))
     elif name is not None:
-        for trick in chosen:
-            show_one(trick)
+        show_one(chosen[0])
     else:
         show_all(chosen)
 
@@ -94,7 +96,8 @@ def show_one(trick: Trick) -> None:
     for probe in trick.probes:
         proof = (probe.function.__doc__ or "").split("\n")[0]
         lines.append(f"[bold]proof[/bold]   {_escaped(proof)} (judged after the {probe.when.replace('_', ' ')})")
-    lines += [f"[bold]source[/bold]  {_escaped(trick.source or 'not given')}", f"[bold]file[/bold]    {trick.file}"]
+    lines.append(f"[bold]source[/bold]  {_escaped(trick.source or 'not given')}")
+    lines.append(f"[bold]file[/bold]    {_escaped(trick.file)}")
     console().print("\n".join(lines), soft_wrap=True)
 
 

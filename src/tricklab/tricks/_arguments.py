@@ -44,10 +44,11 @@ def bind(trick: Trick, call: TrickCall) -> TrickCall:
 
 
 def _checked(trick: Trick, key: str, value: Any, where: str) -> Any:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     try:
-        checked = TypeAdapter(_hints(trick.patch)[key]).validate_json(json.dumps(value), strict=True)
+        adapter = TypeAdapter(_hints(trick.patch)[key], config=ConfigDict(allow_inf_nan=False))
+        checked = adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         message = error.errors()[0]["msg"]
         raise UserError(f"wrong value {value!r} of {key!r}: {message[:1].lower()}{message[1:]}", where=where) from None

@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 Amount = Annotated[float, Ge(0)]
 Positive = Annotated[float, Gt(0)]
+Factor = Annotated[float, Gt(1)]
 Count = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
 OpenShare = Annotated[float, Gt(0), Lt(1)]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from tricklab.tricks._base import Proof, Recipe, trick
 from tricklab.tricks._schedules import scheduled, with_decay
-from tricklab.tricks._types import Positive, Share
+from tricklab.tricks._types import Factor, OpenShare
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
 @trick("one_cycle", source="Smith & Topin, Super-Convergence, 2018, arXiv 1708.07120; torch OneCycleLR")
-def one_cycle(recipe: Recipe, pct_start: Share = 0.3, div_factor: Positive = 25.0) -> Recipe:
+def one_cycle(recipe: Recipe, pct_start: OpenShare = 0.3, div_factor: Factor = 25.0) -> Recipe:
     """Raise the learning rate from a div_factor-th of the optimizer's to all of it, then let it fall to almost nothing.
 
     ``pct_start`` is the share of the steps that rise; momentum moves the other way. Takes the place of another decay.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tricklab.tricks._base import Proof, Recipe, trick
+from tricklab.tricks._types import Count
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
 @trick("se", stage="fit", source="Hu et al., Squeeze-and-Excitation Networks, CVPR 2018, arXiv 1709.01507")
-def se(recipe: Recipe, after: str = "conv2d", reduction: int = 16) -> Recipe:
+def se(recipe: Recipe, after: str = "conv2d", reduction: Count = 16) -> Recipe:
     """Scale each channel by a gate learned from the channel means.
 
     Adds 2 channels² / reduction weights behind the module ``after`` (a name, or a pattern with * and ?). The other

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Literal
 
+from tricklab.errors import UserError
 from tricklab.tricks._base import Proof, Recipe, trick
 from tricklab.tricks._schedules import falls_below, with_decay
 from tricklab.tricks._types import Positive
@@ -24,6 +26,8 @@ def step_decay(
     ``at=[41, 76]`` acts from the epochs 41 and 76 (counted from 0) on, as ``if epoch > 40`` in a training loop does.
     Takes the place of another decay; multiplies with a warm-up.
     """
+    if not at or any(late <= early for early, late in itertools.pairwise(at)):
+        raise UserError(f"at must hold rising moments, not {at}", fix="write +step_decay(at=[41, 76])")
     return with_decay(recipe, {"type": "MultiStep", "milestones": at, "gamma": gamma, "unit": unit})
 
 

@@ -41,6 +41,8 @@ class SyntheticScene:
             raise UserError(f"{bands} bands are too few", where="data.scene.bands", fix="at least 4")
         if not 2 <= classes <= len(_MATERIALS):
             raise UserError(f"{classes} classes", where="data.scene.classes", fix=f"between 2 and {len(_MATERIALS)}")
+        if seed < 0:
+            raise UserError(f"seed {seed} is negative", where="data.scene.seed")
         if noise < 0:
             raise UserError(f"noise {noise} is negative", where="data.scene.noise")
         self.height, self.width, self.bands, self.classes = height, width, bands, classes
