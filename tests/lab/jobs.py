@@ -52,6 +52,13 @@ def always_dying(seed: int, flip: bool = False) -> float:
     return 0.0
 
 
+def dying_with_flip(seed: int, flip: bool = False) -> float:
+    """Killed whenever it runs with ``flip``."""
+    if flip:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return noisy(seed)
+
+
 def hungry(seed: int, block: int, marks: str = "", flip: bool = False) -> float:
     """Out of memory the first time it runs with ``flip``."""
     mark = Path(marks) / f"{block}"

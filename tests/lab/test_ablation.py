@@ -141,6 +141,13 @@ def test_killed_and_out_of_memory_runs_are_tried_again(tmp_path: Path) -> None:
         assert states == {"finished"}
 
 
+def test_a_run_that_is_given_up_is_told(tmp_path: Path) -> None:
+    result = quiet(jobs.dying_with_flip, {"flip": True}, tmp_path, blocks=1, name="e")
+    assert result.stopped is not None
+    assert result.stopped.startswith("given up: flip=true/0: killed")
+    assert result["flip=true"].verdict == "smoke"
+
+
 def test_runs_that_always_die_end_with_their_reason(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the first runs die: killed"):
         quiet(jobs.always_dying, {"flip": True}, tmp_path, blocks=2, name="e")

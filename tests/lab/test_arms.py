@@ -54,6 +54,8 @@ def test_brackets_and_quotes_hide_separators() -> None:
         (["without"], "needs the name of a trick"),
         (["   "], "empty"),
         (["baseline: +se"], "cannot be called baseline"),
+        (["optimizer.lr=1e-4|"], "a level is empty"),
+        (["optimizer.lr=1e-4||1e-3"], "a level is empty"),
     ],
 )
 def test_arms_that_mean_nothing_are_refused(texts: list[str], message: str) -> None:
@@ -124,3 +126,12 @@ def test_folder_names_are_distinct_and_plain() -> None:
     assert len({name.lower() for name in found}) == len(cells)
     assert not any(character in name for name in found for character in "/\\ '\"()[]{}$;&|*?")
     assert [cell_name(cell) for cell in cells[:2]] == ["baseline", "+se"]
+
+
+def test_two_cells_of_one_name_are_refused() -> None:
+    with pytest.raises(UserError, match="two cells would both be called 'a & b'"):
+        cells_of("both", parse_command_arms(["+a", "+b", "+a & b"]))
+
+
+def test_no_cell_takes_the_place_of_a_file_of_the_experiment() -> None:
+    assert folder_names([("lock",), ("plan.json",), ("lock", "x")]) == ["lock~2", "plan.json~2", "lock_and_x"]

@@ -16,7 +16,7 @@ from tricklab.lab.declaring import Wish, declare
 from tricklab.lab.ledger import Ledger
 from tricklab.lab.plan import CellPlan, Plan
 from tricklab.lab.queue import Task
-from tricklab.lab.table import advice, rows
+from tricklab.lab.table import advice, notes, rows
 from tricklab.records import Experiment
 
 RESULT: dict[str, Any] = {
@@ -178,3 +178,32 @@ def test_a_shared_training_is_counted_once(tmp_path: Path) -> None:
     # +ema and +tta score the baseline's trainings: three independent cells remain for the pooled variance
     assert {judged[name]["method"] for name in ("+ema", "+tta")} == {"paired"}
     assert {judged[name]["df"] for name in ("+ema", "+tta")} == {4}
+
+
+def test_another_metric_is_refused() -> None:
+    here, there = ({**RESULT, "metric": {"name": name, "value": 0.5}} for name in ("val/oa", "val/aa"))
+    assert compare(here, there, [])[0] == ["another metric (val/oa against val/aa)"]
+
+
+def test_a_change_of_the_laboratory_itself_is_told(tmp_path: Path) -> None:
+    opened, plan = experiment(tmp_path, ["+se", "+cosine"], design="add-one")
+    fill(opened, plan)
+    for cell in plan.cells:
+        for block in range(5):
+            source = "new" if cell.arms == ("+se",) and block in (2, 3) else "old"
+            folder = Task(cell, block, opened.run_path(cell.folder, block)).folder(plan)
+            folder.add_provenance({"environment": {"source": source}})
+    result = experiment_result(opened.path)
+    assert result["labels"] == {"+se": ["tricklab's own code was changed between its runs of block 2, 3"]}
+    assert verdicts(opened.path)["+se"] == "helps"
+    assert any("own code was changed" in line for line in notes(result))
+
+
+def test_a_cell_whose_own_trick_is_not_live_in_company_does_not_take_the_others_along(tmp_path: Path) -> None:
+    opened, plan = experiment(tmp_path, ["+se", "+ema", "+cosine"])
+    # a trick of the recipe itself, which no arm names, dies where two arms meet
+    status = {"state": "not_live", "message": "no sign of it", "trick": "mixup"}
+    fill(opened, plan, **{"+se & +cosine": status})
+    result = experiment_result(opened.path)
+    assert verdicts(opened.path) == {"+se": "helps", "+ema": "equivalent", "+cosine": "equivalent"}
+    assert result["blocks"] == 5

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.killing import alive, descendants, until
+from tests.lab.killing import PATIENCE_S, alive, descendants, until
 from tests.lab.test_recipe_cells import TINY
 from tricklab.errors import UserError
 from tricklab.lab.ablation import _preload
@@ -20,8 +21,10 @@ from tricklab.lab.pool import Pool
 def ends(pool: Pool, number: int) -> dict[str, dict[str, Any]]:
     """Reports of the next ``number`` runs that end."""
     found: dict[str, dict[str, Any]] = {}
+    deadline = time.monotonic() + PATIENCE_S
     while len(found) < number:
-        for report in pool.poll(30.0):
+        assert time.monotonic() < deadline, f"{len(found)} of {number} runs have ended"
+        for report in pool.poll(5.0):
             if "ended" in report:
                 found[report["ended"]] = report
     return found
@@ -64,3 +67,11 @@ def test_what_a_recipe_needs_is_loaded_once() -> None:
     found = _preload(declare(TINY, ["+se", "model=PixelSVM"], Wish(design="add-one")))
     assert {"torch", "lightning", "tricklab.models.hybridsn", "tricklab.models.classical"} <= set(found)
     assert "tricklab.data.splits.random_pixels" in found
+
+
+def test_a_signal_right_behind_a_start_is_not_lost(tmp_path: Path) -> None:
+    with Pool() as pool:
+        for attempt in range(5):
+            pool.start(f"{attempt}", "signal:pause", {}, tmp_path / "log", {})
+            pool.signal(signal.SIGTERM)
+            assert ends(pool, 1)[f"{attempt}"]["code"] == -signal.SIGTERM

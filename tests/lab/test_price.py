@@ -10,6 +10,7 @@ from tests.lab.test_ledger import experiment, fill
 from tricklab.errors import UserError
 from tricklab.lab.durations import seconds_of, span
 from tricklab.lab.price import price
+from tricklab.statistics import smallest_detectable
 
 
 def test_nothing_is_known_before_the_first_run(tmp_path: Path) -> None:
@@ -18,8 +19,11 @@ def test_nothing_is_known_before_the_first_run(tmp_path: Path) -> None:
     assert (found.runs, found.trainings, found.evaluations, found.done) == (20, 10, 10, 0)
     assert found.device_hours is None
     assert found.sigma is None
-    # four cells, pooled: the contrast of `both` has half the variance of a difference
-    assert found.smallest == pytest.approx(1.5, abs=0.4)
+    # two trainings: too few to pool, and the two pairs of +se score the same two, so they are no better than one
+    assert found.smallest == pytest.approx(smallest_detectable(2**0.5, 5, df=4, level=0.0278, tests=2), rel=1e-3)
+    # four trainings, pooled: the contrast of `both` has half the variance of a difference
+    _, apart = experiment(tmp_path / "apart", ["+se", "+cosine"])
+    assert price(apart, tmp_path / "none", 5).smallest == pytest.approx(1.5, abs=0.4)
     text = "\n".join(found.lines())
     assert "known after the first run" in text
     assert "δ = 0.01 shows if σ ≤" in text
@@ -67,3 +71,13 @@ def test_span() -> None:
         "90 min",
         "1.5 h",
     ]
+
+
+def test_cells_that_score_one_training_lend_one_variance(tmp_path: Path) -> None:
+    _, shared = experiment(tmp_path / "a", ["+ema", "+swa(start=0.5)", "+tta"], design="add-one")
+    _, own = experiment(tmp_path / "b", ["+se", "+cosine", "optimizer.lr=1e-4"], design="add-one")
+    here, there = (price(plan, tmp_path / "none", 5).smallest for plan in (shared, own))
+    assert here is not None
+    assert there is not None
+    # 4 degrees of freedom against 12
+    assert here > 1.3 * there

@@ -154,3 +154,30 @@ def test_runs_on_gpus_are_counted_per_device(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_changed_paths_tell_numbers_from_booleans() -> None:
     assert changed_paths({"a": 1, "b": {"c": 1}}, {"a": True, "b": None}) == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["metric.monitor=val/aa", "metric.mode=min", "other: +se metric.monitor=val/aa"])
+def test_an_arm_cannot_change_the_metric(text: str) -> None:
+    with pytest.raises(UserError, match="cannot change the metric"):
+        planned([text])
+
+
+def test_an_arm_that_another_one_undoes_is_not_judged_in_its_company() -> None:
+    texts = ["evaluate.averaging={type: Ema, decay: 0.5}", "+ema(decay=0.9)"]
+    with pytest.raises(UserError, match=r"overwrites what .*decay: 0\.5.*add-one"):
+        planned(texts, design="both")
+    plan = planned(texts)
+    assert plan.design == "add-one"
+    assert "overwrites" in plan.notes[0]
+
+
+def test_arms_that_add_to_one_another_stand_together() -> None:
+    plan = planned(["model={type: HybridSN, dropout: 0.2}", "+se", "optimizer.lr=1e-4"], design="full")
+    together = plan.cells[-1].recipe
+    assert (together["model"]["dropout"], together["optimizer"]["lr"]) == (0.2, 1e-4)
+    assert together["model"]["insert"]
+
+
+def test_a_level_in_python_is_quoted_where_it_would_be_cut() -> None:
+    with pytest.raises(UserError, match=r"unknown model 'A\|B c'"):
+        declare(TINY, {"model.type": "A|B c"}, Wish())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import signal
 from collections.abc import Callable
 from io import StringIO
@@ -216,3 +218,86 @@ def test_progress_as_lines_and_as_a_table(tmp_path: Path) -> None:
     assert "1 running, 1 waiting, 2 finished of 4" in text
     for part in ("baseline", "12", "0.25", "30 s"):
         assert part in text
+
+
+def test_a_dead_baseline_stops_a_later_session_too(tmp_path: Path) -> None:
+    opened, plan = experiment(tmp_path, ["+se"], blocks=3)
+    dead = {"state": "not_live", "message": "no sign", "trick": "ema"}
+    with pytest.raises(UserError, match="no sign"):
+        go(opened, plan, Pretending(lambda name, attempt: dead if name == "baseline/0" else {"state": "finished"}))
+    again = Pretending()
+    with pytest.raises(UserError, match="the baseline is not what its recipe says: no sign"):
+        go(opened, plan, again)
+    assert again.started == []
+
+
+def test_a_plan_for_gpus_is_not_done_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, plan = experiment(tmp_path, ["+se"], blocks=1)
+    monkeypatch.setattr("tricklab.lab.runner.visible_devices", list)
+    with pytest.raises(UserError, match="no CUDA device is visible"):
+        go(opened, dataclasses.replace(plan, device="cuda"), Pretending())
+
+
+def full(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_too_full_for_a_run_folder_stops_resumably(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, plan = experiment(tmp_path, ["+se"], blocks=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "create", full)
+        outcome = go(opened, plan, Pretending())
+    assert "disk is full" in str(outcome.stopped)
+    assert go(opened, plan, Pretending()) == Outcome()
+
+
+def test_a_disk_too_full_for_a_status_stops_resumably(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, plan = experiment(tmp_path, ["+se"], blocks=2)
+    with monkeypatch.context() as patched:
+
+        def ending(name: str, attempt: int) -> int:
+            patched.setattr(RunFolder, "set_status", full)
+            return 1
+
+        class Dying(Pretending):
+            def poll(self, timeout: float) -> list[dict[str, Any]]:
+                identity, _ = self.going.pop(0)
+                return [{"ended": identity, "code": ending(identity, 1)}]
+
+        outcome = go(opened, plan, Dying())
+    assert "disk is full" in str(outcome.stopped)
+    assert go(opened, plan, Pretending()) == Outcome()
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    opened, plan = experiment(tmp_path, ["+se"], blocks=1)
+    seen: dict[int, Any] = {}
+
+    def ending(name: str, attempt: int) -> dict[str, Any]:
+        seen.update({number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)})
+        return {"state": "finished"}
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        go(opened, plan, Pretending(ending))
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert seen[signal.SIGHUP] is signal.SIG_IGN, "nohup must outlive its terminal"
+    assert callable(seen[signal.SIGTERM])
+
+
+def test_a_second_signal_kills_and_says_so(tmp_path: Path) -> None:
+    opened, plan = experiment(tmp_path, ["+se"], blocks=1)
+
+    def ending(name: str, attempt: int) -> int:
+        if not pool.signals:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return -signal.SIGKILL
+
+    pool = Pretending(ending)
+    outcome = go(opened, plan, pool)
+    assert pool.signals == [signal.SIGTERM, signal.SIGKILL]
+    assert outcome.signal == signal.SIGTERM
+    assert {run.status["reason"] for run in scan(opened.path)} == {"stopped: killed after a signal"}

@@ -134,3 +134,17 @@ def test_ten_thousand_results_are_read_in_half_a_second(tmp_path: Path) -> None:
     assert values == [0.98] * 10_000
     assert scan(tmp_path)[0].result == json.loads(result)
     assert min(times) < 0.5, times
+
+
+def test_a_link_to_a_folder_is_followed_once_and_only_out_of_the_tree(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "runs", tmp_path / "disk"
+    for place in (inside / "e" / "base" / "0", outside / "moved" / "base" / "0"):
+        RunFolder.create(place, recipe={"task": "x"}, block=0, arm="base", experiment="e", tricks=[])
+    (inside / "latest").symlink_to(inside / "e")
+    (inside / "e" / "up").symlink_to(inside)
+    (inside / "e" / "above").symlink_to(tmp_path)
+    (inside / "moved").symlink_to(outside / "moved")
+    (inside / "moved_too").symlink_to(outside / "moved")
+    (outside / "moved" / "base" / "again").symlink_to(outside / "moved")
+    assert [run.experiment in ("e", "moved", "moved_too") for run in scan(inside)] == [True, True]
+    assert [run.experiment for run in scan(inside / "latest")] == ["latest"], "a link that is named is the root itself"

@@ -11,6 +11,7 @@ from typing import Any
 
 from tricklab.errors import UserError
 from tricklab.lab.declaring import Wish, declare, opened
+from tricklab.lab.disk import told_if_full
 from tricklab.lab.display import display
 from tricklab.lab.jobs.function import IN_MEMORY
 from tricklab.lab.ledger import Ledger
@@ -134,7 +135,7 @@ def conduct(
     _check_versions(experiment)
     look = {"look": plan.looks.index(blocks) + 1, "blocks": blocks}
     command = [os.path.basename(sys.argv[0]), *sys.argv[1:]] if sys.argv and sys.argv[0] else ["python"]
-    with experiment.lock():
+    with told_if_full(experiment.path), experiment.lock():
         experiment.append_look({**look, "event": "opened", "time": round(time.time()), "command": command})
         ledger = Ledger.read(experiment.path)
         outcome = Outcome()
@@ -163,7 +164,8 @@ def write_report(path: str | os.PathLike[str]) -> Path:
     """Write the experiment's report and return its HTML file."""
     from tricklab.lab import report
 
-    return report.write(path)["html"]
+    with told_if_full(path):
+        return report.write(path)["html"]
 
 
 def budget_seconds(budget: float | str | None) -> float | None:
@@ -177,7 +179,8 @@ def _concluded(experiment: Experiment, outcome: Outcome, report: bool) -> Result
     if outcome.signal is not None:
         raise KeyboardInterrupt
     written = write_report(experiment.path) if report else None
-    return Result(experiment.path, stopped=outcome.stopped, report=written)
+    given_up = f"given up: {'; '.join(outcome.gave_up)}" if outcome.gave_up else None
+    return Result(experiment.path, stopped=outcome.stopped or given_up, report=written)
 
 
 def _check_versions(experiment: Experiment) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,11 @@ def parse_command_arms(texts: Sequence[str]) -> list[Arm]:
         if not bare:
             raise UserError("an arm is empty", where=repr(text), fix="write what replaces {args}, for example +lr=0.1")
         arms.extend(_levels(Change("argument", bare)))
+    for arm in arms:
+        try:
+            shlex.split(arm.changes[0].text)
+        except ValueError as error:
+            raise UserError(f"the arm cannot be cut into words: {error}", where=f"arm {arm.name!r}") from None
     return distinct(arms)
 
 
@@ -131,8 +137,11 @@ def distinct(arms: Iterable[Arm]) -> list[Arm]:
     return list(found.values())
 
 
-def split(text: str, separator: str) -> list[str]:
+def split(text: str, separator: str, *, empty: bool = False) -> list[str]:
     """``text`` cut at ``separator`` (a space means any white space), but not inside brackets or quotes.
+
+    Args:
+        empty: keep parts that hold nothing.
 
     >>> split("a(b|c)|'d|e'|f", "|")
     ['a(b|c)', "'d|e'", 'f']
@@ -151,7 +160,7 @@ def split(text: str, separator: str) -> list[str]:
             parts.append(text[begin:place])
             begin = place + 1
     parts.append(text[begin:])
-    return [part.strip() for part in parts if part.strip()]
+    return [part.strip() for part in parts if empty or part.strip()]
 
 
 def _changes(text: str) -> Iterable[Change]:
@@ -186,5 +195,7 @@ def _levels(change: Change) -> list[Arm]:
     key, equals, values = change.text.partition("=")
     if change.kind not in ("set", "argument") or not equals:
         return [Arm(_shown(change), _shown(change), (change,))]
-    levels = split(values, "|") or [""]
+    levels = split(values, "|", empty=True)
+    if len(levels) > 1 and not all(levels):
+        raise UserError("a level is empty", where=f"arm {change.text!r}", fix=f"write {key}=a|b, or quote the bar")
     return [Arm(f"{key}={level}", key, (Change(change.kind, f"{key}={level}"),)) for level in levels]

@@ -24,6 +24,9 @@ def compare(on: Mapping[str, Any], off: Mapping[str, Any], writes: Sequence[str]
     (['other threads (1 against 2)'], [])
     """
     refusals, labels = [], []
+    metrics = [(found.get("metric") or {}).get("name") for found in (on, off)]
+    if metrics[0] != metrics[1]:
+        refusals.append(f"another metric ({metrics[0]} against {metrics[1]})")
     for name, key in (("threads", "threads"), ("device kind", "device")):
         here, there = on.get("cost", {}).get(key), off.get("cost", {}).get(key)
         if _kind(here) != _kind(there):

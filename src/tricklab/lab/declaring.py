@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tricklab.errors import UserError
-from tricklab.lab.arms import Arm, parse_command_arms, parse_function_arms, parse_recipe_arms
+from tricklab.lab.arms import Arm, parse_command_arms, parse_function_arms, parse_recipe_arms, split
 from tricklab.lab.designs import cells_of, default_design, folder_names
+from tricklab.lab.disk import told_if_full
 from tricklab.lab.jobs import command as command_job
 from tricklab.lab.jobs import function as function_job
 from tricklab.lab.machine import cores, device_kind, visible_devices
@@ -69,7 +71,7 @@ class Wish:
                 raise UserError(f"{value!r} is not a positive number", where=f"--{key.replace('_', '-')}")
         if self.direction not in (None, *DIRECTIONS):
             raise UserError(f"unknown direction {self.direction!r}", fix="max or min")
-        if self.delta is not None and not self.delta > 0:
+        if self.delta is not None and not 0 < self.delta < math.inf:
             raise UserError(f"{self.delta!r} is not a positive number in the metric's unit", where="--delta")
 
     @property
@@ -114,7 +116,8 @@ def opened(plan: Plan, wish: Wish) -> tuple[Experiment, Plan, int]:
     """
     path = Path(wish.out) / plan.experiment
     if not (path / "plan.json").is_file():
-        return Experiment.create(path, plan.to_dict()), plan, plan.looks[0]
+        with told_if_full(path):
+            return Experiment.create(path, plan.to_dict()), plan, plan.looks[0]
     experiment = Experiment.open(path)
     known = Plan.from_dict(experiment.plan)
     reached = max((look["blocks"] for look in experiment.looks()), default=known.looks[0])
@@ -178,7 +181,9 @@ def _of_function(function: Callable[..., Any], factors: Any, wish: Wish) -> Plan
         raise UserError("every level is the function's own default", where="factors", fix="add another level")
     address = function_job.address(function)
     if address is None:
-        address = f"memory:{getattr(function, '__qualname__', 'function')}"
+        # the digest tells two functions of one name apart, such as two lambdas
+        name_there = getattr(function, "__qualname__", "function")
+        address = f"memory:{name_there}-{function_job.code_digest(function) or 'unknown'}"
         function_job.IN_MEMORY[address] = function
         notes.append("the function lives in this process's memory only: runs are forked from it")
     described = {"function": address, "source": function_job.code_digest(function)}
@@ -289,13 +294,17 @@ def _texts(factors: Sequence[str] | Mapping[str, Any]) -> list[str]:
         texts = []
         for key, given in factors.items():
             levels = given if isinstance(given, list | tuple) else [given]
-            texts.append(
-                f"{key}=" + "|".join(level if isinstance(level, str) else json.dumps(level) for level in levels)
-            )
+            texts.append(f"{key}=" + "|".join(map(_level_text, levels)))
         return texts
     if isinstance(factors, str):
         raise UserError("the arms are a list", where="factors", fix=f"write [{factors!r}]")
     return list(factors)
+
+
+def _level_text(level: Any) -> str:
+    """A level as it would be written in an arm; quoted where it would otherwise be cut."""
+    cut = isinstance(level, str) and any(split(level, separator) != [level] for separator in " |")
+    return level if isinstance(level, str) and not cut else json.dumps(level, ensure_ascii=False)
 
 
 def _same(default: Any, level: Any) -> bool:

@@ -11,6 +11,8 @@ from tricklab.statistics import design_cells
 
 DESIGNS = ("add-one", "leave-one-out", "both", "full")
 LARGEST_BOTH = 6
+# what else stands in an experiment's folder
+_RESERVED = ("lock", "plan.json", "looks.jsonl", "report.html", "report.md", "report.csv", "report.json")
 
 Cell = tuple[str, ...]
 
@@ -42,7 +44,12 @@ def cells_of(design: str, arms: Sequence[Arm]) -> list[Cell]:
     """
     if design not in DESIGNS:
         raise UserError(f"unknown design {design!r}", where="--design", fix=nearest(design, DESIGNS))
-    return design_cells(design, factors_of(arms))
+    cells: list[Cell] = list(design_cells(design, factors_of(arms)))
+    names = [cell_name(cell) for cell in cells]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise UserError(f"two cells would both be called {double!r}", where="the arms", fix="name an arm without ' & '")
+    return cells
 
 
 def cell_name(cell: Cell) -> str:
@@ -56,7 +63,7 @@ def folder_names(cells: Sequence[Cell]) -> list[str]:
     >>> folder_names([(), ("+se",), ("+se", "+step_decay(at=[41, 76])")])
     ['baseline', '+se', '+se_and_+step_decay-at=41,76']
     """
-    taken: dict[str, int] = {}
+    taken = dict.fromkeys(_RESERVED, 1)
     names = []
     for cell in cells:
         name = "_and_".join(_plain(arm) for arm in cell)[:100].strip("._-") or (BASELINE if not cell else "cell")

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def die_with_parent(parent: int) -> None:
@@ -79,7 +80,13 @@ class Server:
 
     def start(self, request: dict[str, Any]) -> None:
         server = os.getpid()
-        pid = os.fork()
+        # a signal that comes before the child has its own handlers must wait, not be ignored as the server does
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            pid = os.fork()
+        finally:
+            if os.getpid() == server:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         if pid == 0:
             code = 1
             try:
@@ -117,6 +124,7 @@ def child(server: int, request: dict[str, Any]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):

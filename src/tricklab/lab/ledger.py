@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from tricklab.lab.comparability import compare
@@ -13,7 +13,7 @@ from tricklab.lab.plan import CellPlan, Plan
 from tricklab.lab.queue import Queue
 from tricklab.lab.recipe_cells import changed_paths
 from tricklab.recipe import parse
-from tricklab.records import Evidence, Experiment, RunSummary
+from tricklab.records import Evidence, Experiment, RunFolder, RunSummary
 from tricklab.statistics import Contrast, Judgement, contrasts_for, judge_experiment
 
 HOUR_S = 3600.0
@@ -32,6 +32,7 @@ class Ledger:
     plan: Plan
     blocks: int
     runs: dict[tuple[str, int], RunSummary]
+    _sources: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Ledger:
@@ -101,6 +102,7 @@ class Ledger:
         for contrast in self.contrasts():
             against: dict[str, list[int]] = {}
             beside: list[str] = []
+            edited: set[int] = set()
             for on, off in contrast.pairs:
                 writes = changed_paths(cells[off].recipe, cells[on].recipe)
                 for here, there in zip(self.of(cells[on]), self.of(cells[off]), strict=True):
@@ -109,11 +111,14 @@ class Ledger:
                         for reason in reasons:
                             against.setdefault(reason, []).append(here.block)
                         beside += said
+                        if self._source(here) != self._source(there):
+                            edited.add(here.block)
             if against and contrast.name not in refused:
                 refused[contrast.name] = "; ".join(
-                    f"{reason} in block {', '.join(map(str, sorted(set(blocks))))}"
-                    for reason, blocks in against.items()
+                    f"{reason} in block {_listed(blocks)}" for reason, blocks in against.items()
                 )
+            if edited:
+                beside.append(f"tricklab's own code was changed between its runs of block {_listed(edited)}")
             if beside:
                 labels[contrast.name] = list(dict.fromkeys(beside))
         return refused, labels
@@ -124,6 +129,7 @@ class Ledger:
         not_live = self.not_live()
         out = {*refused, *not_live}
         dead = {cell.name for cell in self.plan.cells if out.intersection(cell.arms)} | set(self.stopped())
+        dead |= {cell.name for cell, _ in self._ended("not_live")}
         kept, lost = surviving(self.contrasts(), dead, out)
         looks = list(self.plan.looks)
         trainer = {cell.folder: cell.name for cell in self.plan.cells}
@@ -167,10 +173,21 @@ class Ledger:
         evaluated = sizes.get(self.plan.metric.partition("/")[0])
         return sizes["train"] / evaluated if evaluated and sizes.get("train") else None
 
+    def _source(self, run: RunSummary) -> str | None:
+        """Hash of tricklab's own code that made a run, where it is recorded."""
+        if run.folder not in self._sources:
+            found = RunFolder(run.path).provenance().get("environment") or {}
+            self._sources[run.folder] = found.get("source")
+        return self._sources[run.folder]
+
     def _ended(self, state: str) -> list[tuple[CellPlan, RunSummary]]:
         return [
             (cell, run) for cell in self.plan.cells for run in self.of(cell) if run is not None and run.state == state
         ]
+
+
+def _listed(blocks: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(blocks))))
 
 
 def surviving(

@@ -123,6 +123,7 @@ def _experiment(path: Path, runs: list[RunSummary]) -> Overview:
     total = blocks * len(plan.cells)
     settled = sum(counts[state] for state in ("finished", "failed", "not_live", "refused"))
     stopped = {arm for (arm, _), state in states.items() if state in ("not_live", "refused")}
+    stopped |= {cell.folder for cell in plan.cells if cell.fit_from in stopped}
     left = [
         (cell, block)
         for cell in plan.cells

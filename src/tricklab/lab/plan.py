@@ -95,7 +95,7 @@ class Plan:
 
     @property
     def baseline(self) -> CellPlan | None:
-        """The cell without arms; None in a leave-one-out design of three arms and more."""
+        """The cell without arms, which every design has; None only in a plan of another making."""
         return next((cell for cell in self.cells if not cell.arms), None)
 
     def cell(self, folder: str) -> CellPlan:

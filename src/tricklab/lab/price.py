@@ -14,7 +14,8 @@ from tricklab.lab.designs import factors_of
 from tricklab.lab.durations import span
 from tricklab.lab.plan import CellPlan, Plan
 from tricklab.records import Experiment, RunSummary, scan
-from tricklab.statistics import blocks_for, contrasts_for, level_for, smallest_detectable
+from tricklab.statistics import Contrast, blocks_for, contrasts_for, level_for, smallest_detectable
+from tricklab.statistics.blocked import SMALLEST_POOL
 
 HOUR_S = 3600.0
 FEWEST_FOR_SD = 3
@@ -147,9 +148,10 @@ def _sigma(plan: Plan, known: list[tuple[CellPlan, list[RunSummary]]]) -> float 
 def _power(plan: Plan, blocks: int, sigma: float | None) -> tuple[float | None, int | None]:
     names = {frozenset(cell.arms): cell.name for cell in plan.cells}
     contrasts = contrasts_for(plan.design, factors_of(plan.arms), names)
-    widest = max(math.sqrt(sum(weight**2 for weight in contrast.weights.values())) for contrast in contrasts)
-    cells = len(plan.cells)
-    pooled = cells if cells >= 4 else 2
+    widest = max(_width(plan, contrast) for contrast in contrasts)
+    # cells that score one training lend one variance
+    trainings = len(plan.trainings)
+    pooled = trainings if trainings >= SMALLEST_POOL else 2
     level = level_for(plan.looks)
     smallest = None
     if blocks >= 2:
@@ -159,6 +161,17 @@ def _power(plan: Plan, blocks: int, sigma: float | None) -> tuple[float | None, 
     if sigma and plan.delta:
         needed = blocks_for(plan.delta, widest * sigma, arms=pooled, level=level, tests=len(contrasts))
     return smallest, needed
+
+
+def _width(plan: Plan, contrast: Contrast) -> float:
+    """Standard deviation of a contrast in units of σ; cells that score one training are no independent runs."""
+    trainer = {cell.name: cell.fit_from or cell.folder for cell in plan.cells}
+    totals: dict[str, float] = {}
+    for cell, weight in contrast.weights.items():
+        totals[trainer[cell]] = totals.get(trainer[cell], 0.0) + weight
+    between = math.sqrt(sum(weight**2 for weight in totals.values()))
+    # within one training the noise is not known beforehand: independent runs are its upper bound
+    return between if between > 1e-9 else math.sqrt(sum(weight**2 for weight in contrast.weights.values()))
 
 
 def _sharing(plan: Plan) -> int:

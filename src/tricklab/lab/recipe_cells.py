@@ -14,6 +14,9 @@ from tricklab.lab.arms import Arm
 from tricklab.lab.designs import Cell, cell_name, cells_of, default_design, folder_names
 from tricklab.lab.plan import CellPlan
 from tricklab.recipe import Recipe, load, resolve
+from tricklab.recipe.located import plain
+from tricklab.recipe.overrides import parse_override
+from tricklab.recipe.paths import join
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,19 @@ def recipe_cells(
     one, or ``add-one`` when the arms cannot all stand in one recipe.
 
     Raises:
-        UserError: an arm that changes nothing; arms that cannot stand together in the design that was asked for.
+        UserError: an arm that changes nothing, or the metric; arms that cannot stand together in the design that was
+            asked for.
     """
     base, base_tricks = subject.cell(())
     alone = {arm.name: subject.cell((arm,)) for arm in arms}
     kept, notes = [], []
     for arm in arms:
+        if alone[arm.name][0].get("metric") != base.get("metric"):
+            raise UserError(
+                "an arm cannot change the metric that all arms are judged by",
+                where=f"arm {arm.name!r}",
+                fix="change it for every arm, with --set metric.…",
+            )
         if alone[arm.name][0].digest() != base.digest():
             kept.append(arm)
         elif sum(other.factor == arm.factor for other in arms) > 1:
@@ -99,7 +109,11 @@ def _resolved(
     cells = {}
     for cell in cells_of(design, arms):
         try:
-            cells[cell] = known[cell] if cell in known else subject.cell([by_name[name] for name in cell])
+            if cell not in known:
+                cells[cell] = subject.cell([by_name[name] for name in cell])
+                _refuse_overwritten([by_name[name] for name in cell], known, cells[cell][0])
+            else:
+                cells[cell] = known[cell]
         except UserError as error:
             raise UserError(
                 error.what,
@@ -107,6 +121,30 @@ def _resolved(
                 fix=f"{error.fix}; or use --design add-one" if error.fix else "use --design add-one",
             ) from None
     return cells
+
+
+def _refuse_overwritten(
+    arms: Sequence[Arm], known: dict[Cell, tuple[Recipe, list[dict[str, Any]]]], together: Recipe
+) -> None:
+    """Refuse a cell in which one arm undoes what another one sets: it would judge that arm where it is not on."""
+    for arm in arms:
+        for text in arm.texts("set"):
+            path, written = parse_override(text)
+            place = join(path)
+            alone = known[(arm.name,)][0].get(place, None)
+            if not _holds(plain(written), alone, together.get(place, None)):
+                raise UserError(f"another arm overwrites what {arm.name!r} sets", where=place)
+
+
+def _holds(written: Any, alone: Any, together: Any) -> bool:
+    """Whether what an arm wrote stands in a recipe as it does in that of the arm alone; others may add to it."""
+    if isinstance(written, dict) and isinstance(alone, dict) and isinstance(together, dict):
+        return all(_holds(value, alone.get(key), together.get(key)) for key, value in written.items())
+    if isinstance(alone, dict) and isinstance(together, dict):  # a component by its name
+        return bool(alone.get("type") == together.get("type"))
+    if isinstance(alone, list) and isinstance(together, list):
+        return all(item in together for item in alone)
+    return bool(alone == together)
 
 
 def _planned(base: Recipe, cells: dict[Cell, tuple[Recipe, list[dict[str, Any]]]]) -> list[CellPlan]:

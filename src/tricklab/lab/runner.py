@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from tricklab.errors import UserError
+from tricklab.lab.disk import is_full
 from tricklab.lab.machine import visible_devices
 from tricklab.lab.plan import Plan
 from tricklab.lab.pool import Pool
@@ -60,6 +62,12 @@ class _Runner:
         self.plan, self.queue, self.pool, self.progress = plan, queue, pool, progress
         self.deadline = None if budget_s is None else time.monotonic() + budget_s
         devices: list[str | None] = [*visible_devices()] if plan.device == "cuda" else []
+        if plan.device == "cuda" and not devices:
+            raise UserError(
+                "the plan asks for CUDA, and no CUDA device is visible here",
+                where=str(queue.experiment.path),
+                fix="go on where there is one, or declare the experiment for this machine under another --name",
+            )
         self.slots = devices * plan.per_device or [None] * plan.workers
         self.free = list(self.slots)
         self.held: dict[str, str | None] = {}
@@ -69,10 +77,11 @@ class _Runner:
         self.tasks = {task.identity: task for task in queue.waiting}
 
     def run(self) -> Outcome:
+        self._refuse_dead_baseline()
         with self._signals():
             while True:
                 if self.outcome.stopped is None and self.error is None:
-                    self._start_what_fits()
+                    self._start_unless_full()
                 if not self.queue.running:
                     break
                 for report in self.pool.poll(timeout=0.5):
@@ -83,6 +92,29 @@ class _Runner:
         if self.error is not None:
             raise self.error
         return self.outcome
+
+    def _refuse_dead_baseline(self) -> None:
+        """A baseline that an earlier session found dead leaves nothing to compare with."""
+        baseline = self.plan.baseline
+        if baseline is None or baseline.folder not in self.queue.stopped_cells:
+            return
+        for block in range(self.queue.blocks):
+            path = self.queue.experiment.run_path(baseline.folder, block)
+            status = Task(baseline, block, path).state()
+            if status["state"] == "not_live":
+                raise _of_baseline(status, path)
+
+    def _start_unless_full(self) -> None:
+        try:
+            self._start_what_fits()
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._stop_full(self.queue.experiment.path)
+
+    def _stop_full(self, path: Path) -> None:
+        self.outcome.stopped = f"the disk is full ({path})"
+        self.pool.signal(signal.SIGTERM)
 
     def _start_what_fits(self) -> None:
         while self.free and not any(task.alone for task in self.queue.running.values()):
@@ -143,20 +175,30 @@ class _Runner:
         folder = RunFolder.open(task.path)
         status = folder.status()
         if status["state"] in ("planned", "running"):
-            folder.set_status("interrupted", reason=_death(report["code"]), message=_tail(folder))
-            status = folder.status()
+            status = self._died(folder, report["code"])
         if status["state"] == "interrupted":
             self._interrupted(task, status)
         else:
             self._settled(task, status)
 
+    def _died(self, folder: RunFolder, code: int) -> dict[str, Any]:
+        """Note how a run ended that could not say so itself."""
+        told = code == -signal.SIGKILL and self.outcome.signal is not None
+        reason = "stopped: killed after a signal" if told else _death(code)
+        try:
+            folder.set_status("interrupted", reason=reason, message=_tail(folder))
+        except OSError as error:
+            if not is_full(error):
+                raise
+            # the old status, by a process that is gone, says the same
+            return {"state": "interrupted", "reason": "disk full"}
+        return folder.status()
+
     def _settled(self, task: Task, status: dict[str, Any]) -> None:
         self.queue.settle(task, status["state"])
         self.progress.ended(task, status, self.queue)
         if status["state"] in ("refused", "not_live") and not task.cell.arms:
-            message = str(status.get("message") or "see its log.txt")
-            what = "cannot run" if status["state"] == "refused" else "is not what its recipe says"
-            self._abort(UserError(f"the baseline {what}: {message}", where=str(task.path)))
+            self._abort(_of_baseline(status, task.path))
 
     def _interrupted(self, task: Task, status: dict[str, Any]) -> None:
         self.queue.running.pop(task.identity)
@@ -164,8 +206,7 @@ class _Runner:
             return
         reason = status.get("reason") or "stopped"
         if reason == "disk full":
-            self.outcome.stopped = f"the disk is full ({task.path})"
-            self.pool.signal(signal.SIGTERM)
+            self._stop_full(task.path)
             return
         if task.attempts < ATTEMPTS:
             task.alone = "memory" in reason
@@ -195,7 +236,10 @@ class _Runner:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Forward a first SIGINT, SIGTERM or SIGHUP as SIGTERM to every run; a second one kills them."""
+        """Forward a first SIGINT, SIGTERM or SIGHUP as SIGTERM to every run; a second one kills them.
+
+        A SIGHUP that is ignored, as under nohup, stays so.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -205,13 +249,21 @@ class _Runner:
             self.outcome.stopped, self.outcome.signal = signal.Signals(number).name, number
             self.pool.signal(signal.SIGKILL if again else signal.SIGTERM)
 
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
         before = {number: signal.signal(number, stop) for number in numbers}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _of_baseline(status: dict[str, Any], path: Path) -> UserError:
+    message = str(status.get("message") or "see its log.txt")
+    what = "cannot run" if status["state"] == "refused" else "is not what its recipe says"
+    return UserError(f"the baseline {what}: {message}", where=str(path))
 
 
 def _death(code: int) -> str:

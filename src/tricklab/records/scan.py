@@ -71,7 +71,8 @@ class RunSummary:
 def scan(root: str | os.PathLike[str]) -> list[RunSummary]:
     """All runs at or below ``root`` (a run, an arm, an experiment, a folder of them), sorted, blocks by number.
 
-    A folder that holds ``status.json`` is a run and is not searched further; hidden folders are passed over.
+    A folder that holds ``status.json`` is a run and is not searched further; hidden folders are passed over. A link to
+    a folder is followed where it leads out of ``root``, and once: what lies below ``root`` is found without it.
 
     Raises:
         UserError: ``root`` does not exist.
@@ -79,19 +80,30 @@ def scan(root: str | os.PathLike[str]) -> list[RunSummary]:
     start = os.path.abspath(os.fspath(root))
     if not os.path.isdir(start):
         raise UserError("no such folder", where=os.fspath(root))
-    found = [_summary(folder, status) for folder, status in sorted(_runs(start))]
+    found = [_summary(folder, status) for folder, status in sorted(_runs(start, os.path.realpath(start), set()))]
     return sorted(found, key=lambda run: (run.experiment, run.arm, run.block))
 
 
-def _runs(folder: str) -> Iterator[tuple[str, bytes]]:
+def _runs(folder: str, root: str, followed: set[str]) -> Iterator[tuple[str, bytes]]:
     status = _content(f"{folder}/status.json")
     if status is not None:
         yield folder, status
         return
     with os.scandir(folder) as inside:
-        below = [entry.path for entry in inside if not entry.name.startswith(".") and entry.is_dir()]
-    for path in below:
-        yield from _runs(path)
+        below = [entry for entry in inside if not entry.name.startswith(".") and entry.is_dir()]
+    for entry in below:
+        if not entry.is_symlink() or _leads_out(entry.path, root, followed):
+            yield from _runs(entry.path, root, followed)
+
+
+def _leads_out(link: str, root: str, followed: set[str]) -> bool:
+    """Whether a link leads to runs that are found no other way; notes that it was followed."""
+    target = os.path.realpath(link)
+    above = os.path.commonpath([target, root]) == target
+    if above or any(os.path.commonpath([target, seen]) == seen for seen in (root, *followed)):
+        return False
+    followed.add(target)
+    return True
 
 
 def _summary(folder: str, status: bytes) -> RunSummary:

@@ -19,8 +19,13 @@ from tricklab.lab.jobs.function import block_seed
 from tricklab.lab.jobs.settling import Failed, settle
 from tricklab.records import RunFolder
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf|nan)"
+# not a digit of a name such as acc1, nor the letters of a word
+_NUMBER = re.compile(
+    r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|(?:inf|infinity|nan)\b)(?!\.?\d)", re.IGNORECASE
+)
 _TAIL = 4000
+_LARGEST_DIGESTED = 1 << 26  # bytes
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def words(command: str, *, arguments: list[str], seed: int, block: int) -> list[str]:
@@ -67,11 +72,16 @@ def check(command: str, regex: str | None) -> None:
 
 
 def code_digest(command: str) -> str | None:
-    """A digest of the files that the command names (the training script), or None if it names none."""
+    """A digest of the files that the command names (the training script), or None if it names none.
+
+    Of a file above 64 MiB, which is data, only the size counts.
+    """
     digest = hashlib.blake2b(digest_size=8)
-    files = [Path(word) for word in shlex.split(command) if Path(word).is_file()]
+    # os.path, since Path.is_file raises for a word that is too long to be a name
+    files = [word for word in shlex.split(command) if os.path.isfile(word)]
     for file in files:
-        digest.update(file.read_bytes())
+        size = os.path.getsize(file)
+        digest.update(Path(file).read_bytes() if size <= _LARGEST_DIGESTED else f"{size} bytes".encode())
     return digest.hexdigest() if files else None
 
 
@@ -84,11 +94,19 @@ def run(folder: str, threads: int) -> None:
         declared["command"], arguments=declared["arguments"], seed=block_seed(declared["seed"], block), block=block
     )
 
+    code = code_digest(declared["command"])
+
     def work() -> dict[str, Any]:
+        if code != declared["source"]:
+            raise UserError(
+                "the files that the command names are not those that the plan was declared with",
+                where=os.getcwd(),
+                fix="go on in the folder where it was declared, with the script as it was, or choose another --name",
+            )
         output = _output(argv, place.path)
         return numbers(output, declared["metric"]["name"], declared["metric_regex"])
 
-    settle(place, work, threads=threads, metric_code=code_digest(declared["command"]))
+    settle(place, work, threads=threads, metric_code=code)
 
 
 def numbers(output: str, metric: str, regex: str | None) -> dict[str, Any]:
@@ -103,11 +121,15 @@ def numbers(output: str, metric: str, regex: str | None) -> dict[str, Any]:
         found = list(re.finditer(regex, output))
         if not found:
             raise UserError(f"nothing that the command printed matches {regex!r}", where="--metric-regex")
-        text = found[-1].group(found[-1].re.groups and 1)
-        number = re.search(_NUMBER, text)
-        if number is None:
-            raise UserError(f"the match {text!r} holds no number", where="--metric-regex")
-        return {metric: float(number[0])}
+        text = found[-1].group(found[-1].re.groups and 1) or ""
+        inside = _NUMBER.findall(text)
+        if len(inside) != 1:
+            raise UserError(
+                f"the match {text!r} holds {'more than one' if inside else 'no'} number",
+                where="--metric-regex",
+                fix="put a group around the number",
+            )
+        return {metric: float(inside[0])}
     for line in reversed(output.splitlines()):
         try:
             found_line = json.loads(line)
@@ -156,6 +178,9 @@ def _output(argv: list[str], folder: Path) -> str:
         raise KeyboardInterrupt
     if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
         raise MemoryError("the command was killed, as a machine short of memory does")
+    for number in _STOPPING:
+        if code in (-number, 128 + number):
+            raise KeyboardInterrupt(f"the command was stopped by {number.name}")
     if code != 0:
         tail = errors.read_text(errors="replace")[-_TAIL:].strip()
         raise Failed("exception", f"exit code {code}: {tail or '(it printed no error)'}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
+import random
 import sys
 from collections.abc import Callable, Mapping
 from importlib.machinery import PathFinder
@@ -58,6 +60,11 @@ def check(function: Callable[..., Any], factors: Mapping[str, Any]) -> dict[str,
             where=name,
             fix="take seed (an integer) as a keyword and draw everything random from it",
         )
+    fixed = next((key for key in factors if key in ("seed", "block")), None)
+    if fixed is not None:
+        raise UserError(
+            f"{fixed!r} is the laboratory's own and no factor", where=f"factors[{fixed!r}]", fix="name another keyword"
+        )
     unknown = [key for key in factors if key not in parameters and not open_ended]
     if unknown:
         raise UserError(
@@ -84,11 +91,18 @@ def check(function: Callable[..., Any], factors: Mapping[str, Any]) -> dict[str,
 
 
 def code_digest(function: Callable[..., Any]) -> str | None:
-    """A digest of the function's source, or None where there is none."""
+    """A digest of the function's source and of the plain values in its defaults and closure; None without a source."""
     try:
-        return hashlib.blake2b(inspect.getsource(function).encode(), digest_size=8).hexdigest()
+        text = inspect.getsource(function)
     except (OSError, TypeError):
         return None
+    bare = inspect.unwrap(function)
+    kept = [*(getattr(bare, "__defaults__", None) or ()), *(getattr(bare, "__kwdefaults__", None) or {}).values()]
+    for cell in getattr(bare, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):  # not filled yet
+            kept.append(cell.cell_contents)
+    plain = [value for value in kept if value is None or isinstance(value, bool | int | float | str)]
+    return hashlib.blake2b(f"{text}\0{plain!r}".encode(), digest_size=8).hexdigest()
 
 
 def block_seed(seed: int, block: int) -> int:
@@ -101,16 +115,26 @@ def run(folder: str, threads: int) -> None:
     place = RunFolder.open(folder)
     declared = place.recipe
     function = find(declared["function"])
-    given = {"seed": block_seed(declared["seed"], place.declared["block"]), "block": place.declared["block"]}
+    given_seed = block_seed(declared["seed"], place.declared["block"])
+    given = {"seed": given_seed, "block": place.declared["block"]}
     parameters = inspect.signature(function).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         given = {key: value for key, value in given.items() if key in parameters}
     _limit_threads(threads)
+    # one that lives in memory cannot change, but the file that its source is read from can
+    code = declared["source"] if declared["function"] in IN_MEMORY else code_digest(function)
 
     def work() -> dict[str, Any]:
+        if code != declared["source"]:
+            raise UserError(
+                "the function is not the one that the plan was declared with",
+                where=declared["function"],
+                fix="put it back as it was, or choose another name for the experiment",
+            )
+        _seed_globals(given_seed)
         return _numbers(function(**given, **declared["levels"]), declared["metric"]["name"], declared["function"])
 
-    settle(place, work, threads=threads, metric_code=code_digest(function))
+    settle(place, work, threads=threads, metric_code=code)
 
 
 def _numbers(returned: Any, metric: str, where: str) -> dict[str, Any]:
@@ -140,6 +164,17 @@ def _number(value: Any) -> float | None:
     if hasattr(value, "numel") and value.numel() == 1:
         return float(value.item())
     return None
+
+
+def _seed_globals(seed: int) -> None:
+    """Seed the global generators: a forked process has its server's state, so that all runs would draw the same."""
+    random.seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
 
 
 def _limit_threads(threads: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import resource
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tricklab.errors import UserError
+from tricklab.lab.disk import is_full
 from tricklab.records import RunFolder, environment
 
 
@@ -26,8 +26,8 @@ class Failed(Exception):
 def settle(folder: RunFolder, work: Callable[[], dict[str, Any]], *, threads: int, metric_code: str | None) -> None:
     """Do ``work`` (it returns named numbers) under the folder's lock and write state and result.
 
-    A non-finite metric, a ``Failed`` and any exception are ``failed``; a UserError is ``refused``; Ctrl-C, exhausted
-    memory and a full disk are ``interrupted``, to be tried again.
+    A non-finite metric, a ``Failed``, any exception and ``sys.exit`` are ``failed``; a UserError is ``refused``;
+    Ctrl-C, exhausted memory and a full disk are ``interrupted``, to be tried again.
     """
     declared = folder.recipe
     metric = declared["metric"]
@@ -42,11 +42,15 @@ def settle(folder: RunFolder, work: Callable[[], dict[str, Any]], *, threads: in
         except Failed as error:
             folder.event("failure", reason=error.kind, message=str(error))
             return folder.set_status("failed", reason=error.kind, message=str(error))
-        except (KeyboardInterrupt, Exception) as error:
+        except (KeyboardInterrupt, SystemExit, Exception) as error:
             trace = traceback.format_exc()
             mishap = _mishap(error)
-            folder.event("failure", reason=mishap or "exception", message=str(error), traceback=trace)
             message = f"{type(error).__name__}: {error}"
+            try:
+                folder.event("failure", reason=mishap or "exception", message=str(error), traceback=trace)
+            except OSError:
+                if mishap is None:
+                    raise
             if mishap:
                 return folder.set_status("interrupted", reason=mishap, message=message)
             return folder.set_status("failed", reason="exception", message=message)
@@ -85,9 +89,9 @@ def _mishap(error: BaseException) -> str | None:
         return "stopped"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out of memory"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "disk full"
-    return None
+    if isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error):
+        return "out of memory"
+    return "disk full" if is_full(error) else None
 
 
 def _device() -> str:
