@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from tricklab.data.draws import Draw, item_draw, unique_names
 from tricklab.data.padding import check_window
 from tricklab.errors import UserError
 from tricklab.ops.windows import gather_windows
 from tricklab.seeds import Seeds
-
-Draw = Callable[[int], np.ndarray]
 
 
 class WindowTransform(Protocol):
@@ -69,7 +68,7 @@ class WindowDataset(Dataset[dict[str, Any]]):
         self.targets = targets_N
         self.window = window
         self.transforms = tuple(transforms)
-        self.names = _unique_names(self.transforms)
+        self.names = unique_names(self.transforms)
         self.seeds = seeds
 
     def __len__(self) -> int:
@@ -92,33 +91,7 @@ class WindowDataset(Dataset[dict[str, Any]]):
         images = gather_windows(self.cube, self.centres[rows], self.window)
         drawn: dict[str, Tensor] = {}
         for name, transform in zip(self.names, self.transforms, strict=True):
-            images, drawn[name] = transform(images, self._draw(name, epoch, index, occurrence))
-        return {"image": images.contiguous(), "target": self.targets[rows], "index": rows, "drawn": drawn}
-
-    def _draw(self, name: str, epoch: np.ndarray, index: np.ndarray, occurrence: np.ndarray) -> Draw:
-        calls = 0
-
-        def draw(columns: int) -> np.ndarray:
-            nonlocal calls
             assert self.seeds is not None
-            out = np.empty((len(index), columns))
-            for number in np.unique(epoch):
-                here = epoch == number
-                out[here] = self.seeds.uniforms(
-                    f"augment/{name}/{calls}", int(number), index[here], columns, occurrence[here]
-                )
-            calls += 1
-            return out
-
-        return draw
-
-
-def _unique_names(transforms: Sequence[WindowTransform]) -> tuple[str, ...]:
-    """The class names; the second of a kind is called ``Name#2``. Other transforms in the list do not matter."""
-    seen: dict[str, int] = {}
-    names = []
-    for transform in transforms:
-        name = type(transform).__name__
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return tuple(names)
+            draw = item_draw(self.seeds, name, epoch, index, occurrence)
+            images, drawn[name] = transform(images, draw)
+        return {"image": images.contiguous(), "target": self.targets[rows], "index": rows, "drawn": drawn}

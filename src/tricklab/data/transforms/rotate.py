@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tricklab.data.windows import Draw
+from tricklab.data.draws import Draw
 from tricklab.errors import UserError
 from tricklab.registry import component
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tricklab.data.windows import Draw
+from tricklab.data.draws import Draw
 from tricklab.errors import UserError
 from tricklab.registry import component
 
