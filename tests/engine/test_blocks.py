@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 from tests.engine.conftest import MakeRun, comparable
@@ -58,6 +59,14 @@ def test_dropout_depends_on_the_block_and_the_micro_batch_alone() -> None:
     assert torch.equal(mask(0, 5), mask(0, 5))
     assert not torch.equal(mask(0, 5), mask(0, 6))
     assert not torch.equal(mask(0, 5), mask(1, 5))
+
+
+def test_the_generator_of_an_apple_device_is_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.mps, "manual_seed", seeded.append)
+    for micro in (5, 5, 6):
+        seed_dropout(Seeds(0, 0), micro, 0, torch.device("mps"))
+    assert seeded[0] == seeded[1] != seeded[2]
 
 
 def test_workers_change_no_bit(make_run: MakeRun) -> None:

@@ -66,3 +66,26 @@ def test_a_changed_prediction_is_noticed(make_run: MakeRun) -> None:
     assert Evidence.from_folder(run.path).fact("classical/prediction_digest") == "0" * 32
     with pytest.raises(UserError, match="predicts something else"):
         refit_checked(prepare(run, "cpu"))
+
+
+@pytest.mark.parametrize(
+    "call", ["+adamw", "+bf16", "+class_balanced", "+class_weights", "+label_smoothing", "+clip_norm"]
+)
+def test_a_trick_that_such_a_model_does_not_read_is_refused(make_run: MakeRun, call: str) -> None:
+    run = make_run(overrides=["model=PixelSVM"], calls=[call])
+    with pytest.raises(UserError, match=f"so the trick '{call[1:]}' would do nothing"):
+        execute(run.path, threads=1, progress=False)
+
+
+def test_tricks_that_it_reads_are_probed(make_run: MakeRun) -> None:
+    run = make_run(overrides=["model=PixelSVM"], calls=["+no_whiten"])
+    assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+    probes = [(event["trick"], event["live"]) for event in run.events() if event["kind"] == "probe"]
+    assert probes == [("no_whiten", True)]
+
+
+def test_its_row_reaches_observers(make_run: MakeRun) -> None:
+    run = make_run(overrides=["model=PixelSVM"])
+    seen: list[dict[str, object]] = []
+    execute(run.path, threads=1, progress=False, observers=[seen.append])
+    assert seen == run.metrics()

@@ -276,6 +276,21 @@ def test_accumulated_gradients_equal_those_of_the_whole_batch(make_run: MakeRun)
     )
 
 
+def test_incomplete_accumulation_equals_its_batch(make_run: MakeRun) -> None:
+    # 128 samples: steps of 40, 40, 40 and 8; SGD, since Adam would hide the size of the gradient
+    common = ["train.validate_every=null", "model.dropout=0.0", "train.epochs=1", "train.precision=64-true"]
+    common.append("optimizer={type: SGD, lr: 0.05}")
+    whole = make_run("whole", [*common, "train.batch_size=40"])
+    parts = make_run("parts", [*common, "train.batch_size=20", "train.accumulate=2"])
+    odd = make_run("odd", [*common, "train.batch_size=10", "train.accumulate=4"])
+    for run in (whole, parts, odd):
+        assert execute(run.path, threads=1, progress=False)["steps"] == 4
+    assert whole.result()["samples_seen"] % 40 == 8
+    expected, *others = (load_tree(run.checkpoint("weights")) for run in (whole, parts, odd))
+    for found in others:
+        assert all(torch.allclose(expected[name], found[name], rtol=0, atol=1e-12) for name in expected)
+
+
 def test_plateau_state_lowers_the_rate(make_run: MakeRun) -> None:
     plateau = (
         "schedule=[{type: ReduceOnPlateau, monitor: val/loss, patience: 0, threshold: 100.0, threshold_mode: abs}]"

@@ -7,7 +7,7 @@ import torch
 
 from tests.engine.conftest import MakeRun, comparable
 from tricklab.engine.clock import RunClock
-from tricklab.engine.journal import Journal, NonFinite
+from tricklab.engine.journal import MOST_PENDING, Journal, NonFinite
 from tricklab.observe import Listener, listening, observe
 from tricklab.records import RunFolder
 
@@ -90,3 +90,27 @@ def test_sinks_get_rows_as_they_read_back(make_run: MakeRun) -> None:
     book.keep(1, 0, 0, 4, losses(1.0))
     book.training_row(1, 0.1, None)
     assert seen == run.metrics()
+
+
+class WithoutFloat64(torch.Tensor):
+    """A tensor of a device that has no float64, such as Apple's."""
+
+    def double(self) -> torch.Tensor:
+        raise TypeError("no float64 here")
+
+    def cpu(self) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor)
+
+
+def test_losses_of_a_device_without_float64_are_read(make_run: MakeRun) -> None:
+    book = Journal(make_run(), CLOCK, Listener(), torch.device("mps"))
+    book.keep(1, 0, 0, 4, {"loss": torch.tensor(1.5).as_subclass(WithoutFloat64)})
+    assert book.training_row(1, 0.1, None)["loss"] == 1.5
+
+
+def test_losses_on_a_device_are_looked_at_now_and_then_without_rows(make_run: MakeRun) -> None:
+    book = Journal(make_run(), CLOCK, Listener(), torch.device("cuda"))
+    for step in range(1, MOST_PENDING):
+        book.keep(step, 0, 0, 4, losses(float("nan") if step == 2 else 1.0))
+    with pytest.raises(NonFinite, match="at step 2 "):
+        book.keep(MOST_PENDING, 0, 0, 4, losses(1.0))

@@ -9,6 +9,7 @@ import pytest
 from tests.engine.conftest import MakeRun
 from tricklab import registry
 from tricklab.engine import execute
+from tricklab.engine.loggers.tensorboard import TensorBoard
 from tricklab.errors import UserError
 
 
@@ -70,3 +71,35 @@ def test_rows_reach_lightnings_logger(name: str, tmp_path: Path, monkeypatch: py
     assert "exp/arm/0" in calls[0][1].values()
     assert calls[2][1] == (7, {"val/epoch": 1.0, "val/oa": 0.5})
     assert calls[3][1] == "success"
+
+
+@pytest.mark.parametrize("method", ["row", "end"])
+def test_a_logger_that_fails_does_not_decide_the_run(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    pytest.importorskip("tensorboard")
+    calls: list[Any] = []
+
+    def fails(self: TensorBoard, argument: Any) -> None:
+        calls.append(argument)
+        raise ConnectionError("the server is gone")
+
+    monkeypatch.setattr(TensorBoard, method, fails)
+    run = make_run(overrides=["train.iterations=4", "log.loggers=[TensorBoard]"])
+    assert execute(run.path, threads=1)["state"] == "finished"
+    assert len(calls) == 1
+    (event,) = [event for event in run.events() if event["kind"] == "logger_failed"]
+    assert (event["logger"], event["text"]) == ("TensorBoard", "ConnectionError: the server is gone")
+    assert "warning: the logger TensorBoard failed" in capsys.readouterr().err
+
+
+def test_a_logger_that_cannot_begin_refuses_the_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: TensorBoard, *arguments: Any) -> None:
+        raise ConnectionError("no server")
+
+    monkeypatch.setattr(TensorBoard, "begin", fails)
+    run = make_run(overrides=["train.iterations=4", "log.loggers=[TensorBoard]"])
+    with pytest.raises(UserError, match=r"log\.loggers: .*TensorBoard cannot begin: ConnectionError: no server"):
+        execute(run.path, threads=1, progress=False)
+    assert run.status()["state"] == "refused"
+    assert not run.metrics()

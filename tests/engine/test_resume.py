@@ -17,6 +17,9 @@ import torch
 from tests.engine.conftest import MakeRun, comparable, make_run
 from tricklab.engine import checkpoint as checkpoint_module
 from tricklab.engine import execute
+from tricklab.engine import fit as fit_module
+from tricklab.engine.execution import mishap_of
+from tricklab.errors import UserError
 from tricklab.records import RunFolder, load_tree
 
 # the row of step 12 is written before its checkpoint: the last checkpoint is that of step 10
@@ -124,6 +127,76 @@ def test_stop_after_the_last_step_or_in_the_final_evaluation_trains_nothing_agai
         assert execute(run.path, threads=1, progress=False)["state"] == "finished"
         monkeypatch.undo()
         assert_same(run, whole)
+
+
+def test_signal_while_a_validation_is_recorded_leaves_one_record_of_it(make_run: MakeRun, whole: RunFolder) -> None:
+    run = make_run("stopped", STEPWISE, TRICKS)
+
+    def send(row: dict[str, Any]) -> None:
+        if row["step"] == 5 and row["phase"] == "val":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert execute(run.path, threads=1, progress=False, observers=[send])["state"] == "interrupted"
+    assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+    assert_same(run, whole)
+
+
+def test_signal_after_the_last_step_loses_no_training(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("late", ["train.iterations=4", "train.checkpoint_every=null"])
+    save = fit_module.save_tree
+
+    def stopped(path: Path, tree: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        save(path, tree)
+
+    monkeypatch.setattr(fit_module, "save_tree", stopped)
+    assert execute(run.path, threads=1, progress=False)["state"] == "interrupted"
+    monkeypatch.undo()
+    monkeypatch.setattr(fit_module, "build_trainer", None)
+    assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true"])
+def test_weights_of_another_precision_are_not_rounded_by_a_stop(make_run: MakeRun, precision: str) -> None:
+    options = ["train.epochs=1", f"train.precision={precision}"]
+    whole, run = make_run("whole", options, TRICKS), make_run("stopped", options, TRICKS)
+    execute(whole.path, threads=1, progress=False)
+    stop = at_step(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert execute(run.path, threads=1, progress=False, observers=[stop])["state"] == "interrupted"
+    assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+    assert_same(run, whole)
+
+
+def test_other_data_are_refused_on_the_way(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tricklab.tasks.hyperspectral import HyperspectralTask
+
+    run = make_run("stopped", STEPWISE)
+    stop = at_step(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert execute(run.path, threads=1, progress=False, observers=[stop])["state"] == "interrupted"
+    digest = HyperspectralTask.digest
+    monkeypatch.setattr(HyperspectralTask, "digest", lambda self: {**digest(self), "train": "0" * 32})
+    with pytest.raises(UserError, match="the data are not those that the run was trained on: train differ"):
+        execute(run.path, threads=1, progress=False)
+    monkeypatch.undo()
+    assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "out of memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out of memory"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "out of memory"),
+        (OSError(errno.EDQUOT, "Quota exceeded"), "disk full"),
+        (RuntimeError("DataLoader worker (pid 6357) is killed by signal: Killed. "), "loader worker killed"),
+        (RuntimeError("DataLoader worker (pid(s) 6357) exited unexpectedly"), "loader worker killed"),
+        (RuntimeError("Caught RuntimeError in DataLoader worker process 0."), None),
+        (OSError(errno.EACCES, "Permission denied"), None),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None),
+    ],
+)
+def test_mishaps_of_the_machine(error: Exception, reason: str | None) -> None:
+    assert mishap_of(error) == reason
 
 
 def test_full_disk_leaves_the_last_good_checkpoint(

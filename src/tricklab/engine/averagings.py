@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -66,9 +67,11 @@ class Averagings:
         averaging = self.watching[key]
         weights = averaging.weights()
         if averaging.updates and averaging.needs_statistics_update(model):
-            with carrying(model, weights):
-                reestimate_statistics(model, self._batches(), self._forward)
-                weights = {name: tensor.clone() for name, tensor in plain_state(model).items()}
+            # in float32, as they are evaluated, whatever the training's precision
+            single = copy.deepcopy(model).float()
+            single.load_state_dict(weights, strict=True)
+            reestimate_statistics(single, self._batches(), self._forward)
+            weights = plain_state(single)
         return weights
 
     def distance(self, key: str, model: nn.Module) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tricklab import registry
 from tricklab.engine.evaluation import Scored
 from tricklab.engine.finish import Origin, conclude
 from tricklab.engine.fit import DONE
-from tricklab.engine.journal import peak_memory_mb
+from tricklab.engine.journal import Sink, peak_memory_mb
 from tricklab.engine.prepared import Prepared
 from tricklab.errors import UserError
 from tricklab.tasks.base import Evaluation
@@ -25,10 +26,11 @@ def is_classical(prepared: Prepared) -> bool:
     return not getattr(registry.load("model", prepared.settings.model["type"]), "trained_by_gradient", True)
 
 
-def fit_classical(prepared: Prepared, started: float) -> dict[str, Any]:
-    """Fit on the training windows, evaluate, write the result.
+def fit_classical(prepared: Prepared, started: float, sinks: Sequence[Sink] = ()) -> dict[str, Any]:
+    """Fit on the training windows, evaluate, write the result; the row goes to ``sinks`` too.
 
     Raises:
+        NotLive: a trick did nothing.
         UserError: the recipe asks for something that such a model cannot have, or the model cannot be fitted.
     """
     refuse_unused(prepared)
@@ -44,7 +46,7 @@ def fit_classical(prepared: Prepared, started: float) -> dict[str, Any]:
     done = {"steps": 1, "epochs": 1.0, "samples_seen": samples, "train_s": round(train_s, 3)}
     judge.fact(DONE, {**done, "peak_memory_mb": peak_memory_mb(prepared.device)})
     origin = Origin(prepared.run, [], judge.facts())
-    return conclude(prepared, origin, Scored(evaluation, None, ()), {}, begin, started)
+    return conclude(prepared, origin, Scored(evaluation, None, ()), {}, begin, started, sinks)
 
 
 def refit(prepared: Prepared) -> Any:
@@ -81,7 +83,8 @@ def refuse_unused(prepared: Prepared) -> None:
     """Refuse what would silently do nothing.
 
     Raises:
-        UserError: augmentation, inserted blocks, schedules, averaging or postprocessing with a model without gradients.
+        UserError: augmentation, inserted blocks, schedules, averaging or postprocessing with a model without gradients,
+            or a trick that changes nothing that such a model reads.
     """
     chosen = prepared.settings
     name = chosen.model["type"]
@@ -99,3 +102,17 @@ def refuse_unused(prepared: Prepared) -> None:
             raise UserError(
                 f"{name} is not trained by gradient, so {path} would do nothing", where=path, fix="leave it out"
             )
+    for call in prepared.run.declared["tricks"]:
+        if call["writes"] and not any(_is_read(path) for path in call["writes"]):
+            raise UserError(
+                f"{name} is not trained by gradient, so the trick {call['name']!r} would do nothing",
+                where=", ".join(call["writes"]),
+                fix="leave it out",
+            )
+
+
+def _is_read(path: str) -> bool:
+    """Whether a model without gradients depends on a path of the recipe."""
+    return path.split(".")[0] not in ("losses", "optimizer", "schedule", "train", "evaluate") and not path.startswith(
+        ("data.augment", "data.sampler", "model.insert")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 import traceback
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from tricklab.engine.fit import fit
 from tricklab.engine.interruption import Interrupted, Interruption
 from tricklab.engine.journal import NonFinite, Sink
 from tricklab.engine.judge import NotLive
-from tricklab.engine.prepared import Prepared, prepare, sibling
+from tricklab.engine.loggers.several import Report, SeveralLoggers
+from tricklab.engine.prepared import Prepared, prepare, same_data, sibling
 from tricklab.engine.progress import Progress
 from tricklab.engine.trainer import quiet
 from tricklab.errors import UserError
@@ -101,17 +103,23 @@ def _go(
             where=str(run.path),
             fix=f"resume with device={before['device']}",
         )
-    found = environment(data_digest=prepared.task.digest())
+    digest = prepared.task.digest()
+    if other is not None or any(run.checkpoint(name).exists() for name in ("resume", "weights")):
+        known = (other or run).provenance().get("environment", {})
+        same_data(known.get("data_digest"), digest, str(run.path), fix="put them back, or train again as another run")
+    found = environment(data_digest=digest)
     run.add_provenance({"execution": {"threads": count, "device": prepared.device.type}, "environment": found})
+    _use_device(prepared.device)
     _first_facts(prepared)
     phase[0] = "training"
-    if is_classical(prepared):
-        result = fit_classical(prepared, started)
-        return run.set_status("finished", metric=result["metric"]["value"])
-    loggers = _loggers(prepared)
-    sinks = [*observers, *(logger.row for logger in loggers), *([show.row] if show else [])]
+    loggers = _loggers(prepared, say)
+    sinks = [*observers, loggers.row, *([show.row] if show else [])]
     state = "failed"
     try:
+        if is_classical(prepared):
+            result = fit_classical(prepared, started, sinks)
+            state = "finished"
+            return run.set_status("finished", metric=result["metric"]["value"])
         if other is None:
             fit(prepared, interruption, show, sinks)
             origin = Origin(run, run.metrics(), facts_of(run.events()))
@@ -123,8 +131,7 @@ def _go(
         result = finish(prepared, origin, started, sinks)
         state = "finished"
     finally:
-        for logger in loggers:
-            logger.end(state)
+        loggers.end(state)
     run.set_status("finished", metric=result["metric"]["value"])
 
 
@@ -148,13 +155,24 @@ def _inherit(prepared: Prepared, origin: Origin) -> None:
         prepared.judge.fact("averaging/distance", distance)
 
 
-def _loggers(prepared: Prepared) -> list[Any]:
+def _loggers(prepared: Prepared, say: Report) -> SeveralLoggers:
+    def report(logger: str, text: str) -> None:
+        prepared.judge.event("logger_failed", logger=logger, text=text)
+        say("warning", f"the logger {logger} failed and gets no more rows: {text}")
+
     declared = prepared.run.declared
     name = f"{declared['experiment']}/{declared['arm']}/{declared['block']}"
-    found = [registry.build("logger", config) for config in prepared.settings.log.loggers]
-    for logger in found:
-        logger.begin(prepared.recipe.tree, name, str(prepared.run.path))
-    return found
+    loggers = SeveralLoggers([registry.build("logger", config) for config in prepared.settings.log.loggers], report)
+    loggers.begin(prepared.recipe.tree, name, str(prepared.run.path))
+    return loggers
+
+
+def _use_device(device: torch.device) -> None:
+    # otherwise the same step may round differently after a stop
+    torch.backends.cudnn.deterministic = True
+    if device.type == "cuda":
+        # what an earlier run of this process needed is not this run's peak
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def _mishap_or_failure(run: RunFolder, error: BaseException, phase: str, interruption: Interruption) -> None:
@@ -171,13 +189,20 @@ def _mishap_or_failure(run: RunFolder, error: BaseException, phase: str, interru
 
 
 def mishap_of(error: BaseException) -> str | None:
-    """The reason if an error is the machine's and not the run's: ``out of memory`` or ``disk full``; else None."""
+    """The reason if an error is the machine's and not the run's, else None.
+
+    One of ``out of memory``, ``disk full``, and ``loader worker killed`` (as by a system that is short of memory).
+    """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return "out of memory"
-    if isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error):
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return "out of memory"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk full"
+    if isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error):
+        return "out of memory"
+    if isinstance(error, RuntimeError) and re.match(r"DataLoader worker \(pid.*\) (is killed|exited)", str(error)):
+        return "loader worker killed"
     return None
 
 

@@ -23,6 +23,8 @@ from tricklab.records import RunFolder, load_tree
 from tricklab.records.environment import versions
 from tricklab.seeds import hash_integer
 
+MOMENTS = ("first_steps", "fit", "evaluate")
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -100,7 +102,10 @@ def finish(prepared: Prepared, origin: Origin, started: float, sinks: Sequence[S
     judge.fact("evaluate/training_modules", list(scored.training_modules))
     for name, value in scored.chosen(chosen.evaluate.weights).facts.items():
         judge.fact(name, value)
-    return conclude(prepared, origin, scored, observed(listener.drain()), begin, started, sinks)
+    seen = observed(listener.drain())
+    # the probes of this run's own training have run
+    moments = ("evaluate",) if origin.run is prepared.run else MOMENTS
+    return conclude(prepared, origin, scored, seen, begin, started, sinks, moments)
 
 
 def conclude(
@@ -111,8 +116,9 @@ def conclude(
     begin: float,
     started: float,
     sinks: Sequence[Sink] = (),
+    moments: Sequence[str] = MOMENTS,
 ) -> dict[str, Any]:
-    """Write the row, the scores and the result of a scored run; run the last probes and rules.
+    """Write the row, the scores and the result of a scored run; run the last rules and the probes of ``moments``.
 
     Raises:
         NonFinite: the declared metric is no number.
@@ -148,7 +154,7 @@ def conclude(
     rows = [*origin.rows, row]
     evidence = judge.evidence(rows, result)
     judge.diagnose("evaluation", evidence)
-    for when in ("evaluate",) if origin.run is run else ("first_steps", "fit", "evaluate"):
+    for when in moments:
         judge.probe(when, evidence)
     run.write_result(result)
     return result

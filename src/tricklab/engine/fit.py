@@ -18,7 +18,7 @@ from tricklab.engine.journal import Journal, Sink, peak_memory_mb
 from tricklab.engine.module import Training, apply_memory_format
 from tricklab.engine.prepared import Prepared
 from tricklab.engine.progress import Progress
-from tricklab.engine.steps import Moments, Steps
+from tricklab.engine.steps import Moments, Steps, seed_generators
 from tricklab.engine.trainer import build_trainer
 from tricklab.observe import listening
 from tricklab.optim.parameter_groups import describe_groups, unmatched_parameters
@@ -40,19 +40,19 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
         Interrupted: a signal came; a checkpoint was saved first.
     """
     run, chosen, judge = prepared.run, prepared.settings, prepared.judge
-    if run.checkpoint("weights").exists() and DONE in judge.facts():
-        return
     resume = run.checkpoint("resume")
-    # otherwise the same step may round differently after a stop
-    torch.backends.cudnn.deterministic = True
+    if run.checkpoint("weights").exists() and DONE in judge.facts():
+        resume.unlink(missing_ok=True)
+        return
     loader = prepared.task.loader("train")
     clock = run_clock(chosen.train.model_dump(), loader.batch_sampler.samples)
     start = _start(prepared, clock, loader)
     model = apply_memory_format(prepared.task.build_model().to(prepared.device), chosen.train.memory_format)
+    if chosen.train.precision == "64-true":
+        # Lightning widens the weights after it has restored a checkpoint, which would then be rounded
+        model = model.double()
     configs = [*([chosen.evaluate.averaging] if chosen.evaluate.averaging else []), *run.declared["observers"]]
-    averagings = Averagings(
-        configs, model, clock, lambda: prepared.task.loader("train"), _forward_on(prepared.task, prepared.device)
-    )
+    averagings = Averagings(configs, model, clock, lambda: _statistics_batches(prepared), _forward(prepared.task))
     schedules = Schedules(chosen.schedule, clock)
     with listening() as listener:
         journal = Journal(run, clock, listener, prepared.device, sinks)
@@ -65,7 +65,7 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             schedules=schedules,
             judge=judge,
             own_averaging=prepared.averaging_key,
-            validate=_validator(prepared, journal, averagings, schedules),
+            validate=_validator(prepared, journal, averagings),
             checkpoint=resume,
             interruption=interruption,
             tick=progress.tick if progress else lambda step: None,
@@ -79,6 +79,7 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             clip_value=chosen.train.clip_value,
             wants_norm=steps.wants_norm,
             compiled=chosen.train.compile,
+            accumulate=clock.accumulate,
         )
         if start == 0:
             _first_facts(prepared, module, schedules)
@@ -87,13 +88,16 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
         )
         if progress:
             progress.begin(clock, start)
-        try:
-            with interruption.deferred():
+        # what follows the last step is as hard to make again as the steps
+        with interruption.deferred():
+            try:
                 trainer.fit(module, loader, ckpt_path=resume if resume.exists() else None)
-        finally:
-            if progress:
-                progress.end()
-        _leave(prepared, module, steps)
+            finally:
+                if progress:
+                    progress.end()
+            # Lightning has moved the model to the CPU
+            model.to(prepared.device)
+            _leave(prepared, module, steps)
     interruption.check()
 
 
@@ -146,12 +150,12 @@ def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
 
 
 def _validator(
-    prepared: Prepared, journal: Journal, averagings: Averagings, schedules: Schedules
-) -> Callable[[LightningModule, int], None]:
+    prepared: Prepared, journal: Journal, averagings: Averagings
+) -> Callable[[LightningModule, int], dict[str, Any]]:
     chosen, task, judge, key = prepared.settings, prepared.task, prepared.judge, prepared.averaging_key
     trivial = {f"{prepared.split}/trivial_{name}": value for name, value in task.trivial(prepared.split).items()}
 
-    def validate(module: LightningModule, step: int) -> None:
+    def validate(module: LightningModule, step: int) -> dict[str, Any]:
         model: nn.Module = module.model  # type: ignore[assignment]
         averaged = averagings.weights(key, model) if key is not None and averagings.watching[key].updates else None
         with listening() as listener:
@@ -160,15 +164,20 @@ def _validator(
             judge.event("test_touched", step=step, by="validation")
         if scored.training_modules:
             judge.fact("evaluate/training_modules", list(scored.training_modules))
-        row = {**journal.place(prepared.split, step), **scored.row(), **trivial, **observed(listener.drain())}
-        journal.write(row)
-        schedules.observe(row)
+        return {**journal.place(prepared.split, step), **scored.row(), **trivial, **observed(listener.drain())}
 
     return validate
 
 
-def _forward_on(task: Any, device: torch.device) -> Callable[[nn.Module, Any], object]:
+def _statistics_batches(prepared: Prepared) -> Any:
+    """The first epoch's batches; the dropout that is drawn on them is the same whenever they are asked for."""
+    seed_generators(prepared.seeds.integer("statistics"), prepared.device)
+    return prepared.task.loader("train")
+
+
+def _forward(task: Any) -> Callable[[nn.Module, Any], object]:
     def forward(model: nn.Module, batch: Any) -> object:
+        device = next(model.parameters()).device
         moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
         return task.forward(model, moved)
 

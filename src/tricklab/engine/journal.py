@@ -18,6 +18,7 @@ from tricklab.records import RunFolder
 
 Row = dict[str, Any]
 Sink = Callable[[Row], None]
+MOST_PENDING = 1000
 
 
 class NonFinite(ArithmeticError):
@@ -79,10 +80,10 @@ class Journal:
         """Keep one micro-batch's losses.
 
         Raises:
-            NonFinite: on a CPU at once, on other devices when the next row is due.
+            NonFinite: on a CPU at once, on other devices when the next row is due, or after ``MOST_PENDING``.
         """
         self._pending.append((step, batch, epoch, samples, {name: loss.detach() for name, loss in losses.items()}))
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" or len(self._pending) == MOST_PENDING:
             self._settle()
 
     def time(self, data_s: float, step_s: float) -> None:
@@ -157,7 +158,8 @@ class Journal:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        values = torch.stack([loss.double() for *_, losses in pending for loss in losses.values()]).tolist()
+        # widened on the CPU, since not every device has float64
+        values = torch.stack([loss for *_, losses in pending for loss in losses.values()]).cpu().double().tolist()
         numbers = iter(values)
         for step, batch, epoch, samples, losses in pending:
             if epoch != self._epoch:

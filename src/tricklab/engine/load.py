@@ -11,7 +11,7 @@ import torch
 from tricklab.engine.classical import is_classical, refit_checked
 from tricklab.engine.evaluation import evaluating
 from tricklab.engine.finish import load_weights
-from tricklab.engine.prepared import Prepared, prepare, sibling
+from tricklab.engine.prepared import Prepared, prepare, same_data, sibling
 from tricklab.engine.trainer import quiet
 from tricklab.errors import UserError
 from tricklab.recipe import Recipe
@@ -82,7 +82,9 @@ def load_run(
     torch.set_num_threads(threads or before["execution"]["threads"])
     with quiet():
         prepared = prepare(run, device or "auto", data=data)
-        _same_data(before["environment"].get("data_digest"), prepared.task.digest(), str(run.path))
+        recorded = before["environment"].get("data_digest")
+        fix = "--data must name the folder with the same files"
+        same_data(recorded, prepared.task.digest(), str(run.path), fix)
         if is_classical(prepared):
             return LoadedRun(run, prepared, refit_checked(prepared))
         source = sibling(run) or run
@@ -91,13 +93,3 @@ def load_run(
         model, _ = load_weights(prepared, source.checkpoint(name))
     model.eval()
     return LoadedRun(run, prepared, model)
-
-
-def _same_data(recorded: dict[str, str] | None, found: dict[str, str], where: str) -> None:
-    other = [split for split in found if recorded and recorded.get(split) != found[split]]
-    if other:
-        raise UserError(
-            f"the data are not those that the run was trained on: {', '.join(other)} differ",
-            where=where,
-            fix="--data must name the folder with the same files",
-        )

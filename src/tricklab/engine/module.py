@@ -27,6 +27,8 @@ class Training(LightningModule):
         clip_value: largest absolute value of a gradient's element, or None.
         wants_norm: says whether the gradient's norm of the running step will be logged.
         compiled: run the forward pass through ``torch.compile``.
+        accumulate: micro-batches in a step. Each weighs as many samples as it has, so that a step's gradient is that of
+            the mean over all of them, also at the end of an epoch, where micro-batches are missing or smaller.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class Training(LightningModule):
         clip_value: float | None = None,
         wants_norm: Callable[[int], bool] = lambda step: False,
         compiled: bool = False,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
-        self.task, self.model = task, model
+        self.task, self.model, self.accumulate = task, model, accumulate
         self.schedules, self.wants_norm = schedules, wants_norm
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.losses: Losses = {}
@@ -67,7 +70,12 @@ class Training(LightningModule):
             self.output_dtypes = {name: str(tensor.dtype) for name, tensor in outputs.items()}
         total, terms = self.task.loss(outputs, batch)
         self.losses = {**{f"loss/{name}": term for name, term in terms.items()}, "loss": total}
-        return total
+        return total if self.accumulate == 1 else total * self._share(len(batch["index"]))
+
+    def _share(self, samples: int) -> float:
+        """A micro-batch's share of its step, times the number by which Lightning divides every loss."""
+        clock, step = self.schedules.clock, self.trainer.global_step
+        return self.accumulate * samples / (clock.samples_at(step + 1) - clock.samples_at(step))
 
     def configure_gradient_clipping(
         self,

@@ -97,6 +97,23 @@ def sibling(run: RunFolder) -> RunFolder | None:
     return other
 
 
+def same_data(recorded: dict[str, str] | None, found: dict[str, str], where: str, fix: str) -> None:
+    """Refuse data that are not those of a training.
+
+    Args:
+        recorded: {split: digest} from the training's provenance; None if it was never recorded.
+        found: the same of the data at hand.
+
+    Raises:
+        UserError: they differ; names the splits.
+    """
+    other = [split for split in found if recorded and recorded.get(split) != found[split]]
+    if other:
+        raise UserError(
+            f"the data are not those that the run was trained on: {', '.join(other)} differ", where=where, fix=fix
+        )
+
+
 def _check(prepared: Prepared) -> None:
     chosen = prepared.settings
     name = chosen.metric.monitor.split("/", 1)[1]

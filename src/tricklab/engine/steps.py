@@ -39,7 +39,7 @@ class Steps(Callback):
     inside an accumulation. The validation of the last step is not made here: it is the run's evaluation.
 
     Args:
-        validate: scores the model as it is; writes its row.
+        validate: scores the model as it is; returns its row.
         tick: told about every finished step, for a progress bar.
     """
 
@@ -54,7 +54,7 @@ class Steps(Callback):
         schedules: Schedules,
         judge: Judge,
         own_averaging: str | None,
-        validate: Callable[[LightningModule, int], None],
+        validate: Callable[[LightningModule, int], dict[str, Any]],
         checkpoint: Path,
         interruption: Interruption,
         tick: Callable[[int], None] = lambda step: None,
@@ -73,11 +73,11 @@ class Steps(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signals back from Lightning and make up for a validation that a stop cut off."""
         self.interruption.install()
+        self.interruption.check()
         self.step = trainer.global_step
         self.journal.begin(self.step)
         if self._validation_due() and self.validated < self.step:
-            with self.interruption.immediate():
-                self._validate(trainer, pl_module)
+            self._validate(pl_module)
         self._mark = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -183,8 +183,7 @@ class Steps(Callback):
     def _validate_save_or_stop(self, trainer: Trainer, module: Training) -> None:
         try:
             if self._validation_due():
-                with self.interruption.immediate():
-                    self._validate(trainer, module)
+                self._validate(module)
             if self.step < self.clock.total_steps:
                 self.interruption.check()
         except Interrupted:
@@ -193,12 +192,16 @@ class Steps(Callback):
         if self.step < self.clock.total_steps and self.moments.checkpoint.due(self.step, self.clock):
             self._save(trainer)
 
-    def _validate(self, trainer: Trainer, module: LightningModule) -> None:
+    def _validate(self, module: LightningModule) -> None:
         self.journal.collect_observed()
         try:
-            self.validate(module, self.step)
+            with self.interruption.immediate():
+                row = self.validate(module, self.step)
         finally:
             self.journal.listener.drain()
+        # no signal may part these three: a validation that is made again must not be in the records already
+        self.journal.write(row)
+        self.schedules.observe(row)
         self.validated = self.step
         self.judge.diagnose("training", self.judge.evidence(self.journal.rows))
 
@@ -208,7 +211,13 @@ class Steps(Callback):
 
 def seed_dropout(seeds: Seeds, micro_batch: int, rank: int, device: torch.device) -> None:
     """Seed the generators that modules draw from, so that a batch's dropout depends on its number alone."""
-    number = seeds.integer("dropout", micro_batch, rank)
+    seed_generators(seeds.integer("dropout", micro_batch, rank), device)
+
+
+def seed_generators(number: int, device: torch.device) -> None:
+    """Seed the default generators of the CPU and of the device."""
     torch.random.default_generator.manual_seed(number)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(number)
+    elif device.type == "mps":
+        torch.mps.manual_seed(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -35,12 +36,9 @@ def pick_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(
-            f"unknown device {name!r}", where="train.device", fix="auto, cpu, cuda, cuda:1 or mps"
-        ) from None
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise UserError(f"unknown device {name!r}", where="train.device", fix="auto, cpu, cuda, cuda:1 or mps")
+    device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"device {name!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices",
@@ -64,6 +62,8 @@ def build_trainer(
         raise UserError(
             "float16 with loss scaling needs a GPU", where="train.precision", fix="use bf16-mixed or 32-true on a CPU"
         )
+    if precision == "64-true" and device.type == "mps":
+        raise UserError("this device has no float64", where="train.precision", fix="use 32-true, or device=cpu")
     return Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=[device.index or 0] if device.type == "cuda" else 1,
