@@ -82,3 +82,8 @@ def test_bad_input(run: Path, cube: np.ndarray, tmp_path: Path, capsys: pytest.C
     assert main(["predict", str(run), str(tmp_path / "fits.npy"), "--out", str(tmp_path)]) == 2
     assert "would take the scenes' names" in capsys.readouterr().err
     assert np.array_equal(np.load(tmp_path / "fits.npy"), cube)
+
+
+def test_an_unknown_format_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "no-such-run", "--format", "jp2"]) == 2
+    assert "unknown format 'jp2'" in capsys.readouterr().err

@@ -41,11 +41,14 @@ def command(
     """
     from tricklab.cli.resume import single_run
     from tricklab.engine import load_run
-    from tricklab.errors import UserError
+    from tricklab.errors import UserError, nearest
+    from tricklab.tasks.class_maps import FORMATS
     from tricklab.tasks.scene_rows import open_rows, rows_of
 
     if method not in (None, "windows", "dense"):
         raise UserError(f"unknown method {method!r}", where="--method", fix="windows or dense")
+    if form not in (None, *FORMATS):
+        raise UserError(f"unknown format {form!r}", where="--format", fix=nearest(str(form), FORMATS))
     folder = single_run(Path(run))
     loaded = load_run(folder.path, data=data, threads=threads)
     task: Any = loaded.task
