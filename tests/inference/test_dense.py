@@ -108,6 +108,31 @@ def test_the_memory_limit_makes_tiles_and_keeps_the_logits(monkeypatch: pytest.M
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak memory from Linux's /proc")
+@pytest.mark.parametrize("name", ["two se, one in the head", "another block"])
+def test_many_centres_stay_within_the_memory_limit(name: str) -> None:
+    code = """
+import re, sys, torch
+from pathlib import Path
+from tests.inference.test_dense import INSERTS, build, predict_scene
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text()).group(1)) * 1024
+
+torch.set_num_threads(1)
+model, cube = build(INSERTS[sys.argv[1]]), torch.randn(14, 20, 20)
+predict_scene(model, cube, 11)
+centres = torch.randint(0, 10, (300_000 if "se" in sys.argv[1] else 30_000, 2))
+before = peak()
+logits = predict_scene(model, cube, 11, centres, memory_limit=2**26)
+print(peak() - before - 16 * centres.nbytes - 3 * logits.nbytes, 2**26)
+"""
+    run = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True)
+    taken, limit = map(int, run.stdout.split())
+    assert taken <= limit
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak memory from Linux's /proc")
 @pytest.mark.parametrize(("bands", "size"), [(30, 170), (15, 300)])
 def test_the_estimate_covers_what_the_process_takes(bands: int, size: int) -> None:
     code = """

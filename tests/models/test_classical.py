@@ -70,6 +70,24 @@ def test_two_classes_and_a_class_without_training_pixels(name: str) -> None:
     assert (scores.argmax(1) == y * 2).mean() > 0.9
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_values_are_refused_where_they_are_read(name: str) -> None:
+    x, y = windows()
+    ours = model(name)
+    ours.fit(x, y, seed=0)
+    broken = x.copy()
+    broken[3, 1, 2, 2] = np.nan
+    with pytest.raises(UserError, match="NaN"):
+        ours.predict_scores(broken)
+    broken = x.copy()
+    broken[3, 1, 0, 0] = np.inf
+    if ours.centre_only:
+        assert np.array_equal(ours.predict_scores(broken), ours.predict_scores(x))
+    else:
+        with pytest.raises(UserError, match="infinite"):
+            ours.predict_scores(broken)
+
+
 def test_seeds_of_63_bits_are_taken_and_matter() -> None:
     x, y = windows()
     results = []
@@ -96,5 +114,7 @@ def test_bad_input_is_named() -> None:
         model("PixelSVM").fit(x, y + 1, seed=0)
     with pytest.raises(UserError, match="C of a support"):
         model("PatchSVM", C=-1.0)
+    with pytest.raises(UserError, match="gamma must be"):
+        model("PixelSVM", gamma=0.0)
     with pytest.raises(UserError, match="at least 1"):
         model("PatchForest", trees=0)

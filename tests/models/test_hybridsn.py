@@ -141,6 +141,26 @@ def test_impossible_sizes_are_refused(arguments: dict[str, int], message: str) -
         HybridSN(**arguments)
 
 
+@pytest.mark.parametrize("bands", [14, 15])
+def test_no_windows_give_no_logits(bands: int) -> None:
+    model = HybridSN(bands=bands, window=11, classes=4).eval()
+    assert model(torch.zeros(0, bands, 11, 11))["main"].shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    "register",
+    ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+     "register_full_backward_pre_hook"],
+)  # fmt: skip
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_every_kind_of_hook_on_a_folded_layer_is_called(register: str, layer: str) -> None:
+    model = HybridSN(bands=14, window=9, classes=3)
+    calls: list[str] = []
+    getattr(model.get_submodule(layer), register)(lambda *_: calls.append(layer))
+    model(torch.randn(2, 14, 9, 9, requires_grad=True))["main"].sum().backward()
+    assert calls == [layer]
+
+
 def test_windows_of_another_size_are_refused() -> None:
     with pytest.raises(UserError, match=r"\(N, 13, 9, 9\)"):
         HybridSN(bands=13, window=9, classes=2)(torch.zeros(1, 13, 11, 11))

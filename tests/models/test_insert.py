@@ -94,6 +94,28 @@ def test_after_a_sequential_is_after_its_last_module() -> None:
     assert channels_of(model[0]) == 8
 
 
+def test_a_pattern_that_means_one_place_twice_puts_one_block_there() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)))
+    assert apply_inserts(model, [{**SE_AFTER, "after": "0*"}], aside) == ["0.1.inserted.0", "0.0.inserted.0"]
+
+
+def test_a_block_takes_mode_type_and_place_of_the_model() -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.ReLU())
+    model = nn.Sequential(layers, nn.Flatten()).double().eval()
+    apply_inserts(model, [{**SE_AFTER, "after": "0"}, {**SE_AFTER, "after": "0.1"}], aside)
+    assert [name for name, module in model.named_modules() if module.training] == []
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float64}
+    assert model(torch.randn(1, 3, 5, 5).double()).shape == (1, 72)
+
+
+def test_a_modules_own_attribute_is_not_taken_for_ours() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3))
+    model[0].inserted = nn.ModuleList([nn.Identity()])
+    with pytest.raises(UserError, match="'0' has an attribute 'inserted' of its own"):
+        apply_inserts(model, [{**SE_AFTER, "after": "0"}], aside)
+
+
 def test_a_pattern_that_matches_nothing_lists_the_names() -> None:
     model = build([])
     with pytest.raises(UserError, match=r"did you mean 'conv2d'\? the modules are: conv1, conv2, conv3, conv2d, fc1"):
@@ -111,8 +133,10 @@ def test_bad_places_are_named() -> None:
     lists.parts = nn.ModuleList([nn.Linear(2, 3)])
     with pytest.raises(UserError, match="without an output of its own"):
         apply_inserts(lists, [{**SE_AFTER, "after": "parts"}], aside)
-    with pytest.raises(UserError, match="unknown key 'reductoin'"):
+    with pytest.raises(UserError, match=r"model\.insert\.0\.reductoin: unknown key 'reductoin'"):
         apply_inserts(build([]), [{"type": "SE", "after": "conv2d", "reductoin": 3}], aside)
+    with pytest.raises(UserError, match=r"model\.insert\.0: SE reduction must be at least 1"):
+        apply_inserts(build([]), [{"type": "SE", "after": "conv2d", "reduction": 0}], aside)
 
 
 def test_a_module_with_several_outputs_is_refused_when_it_runs() -> None:

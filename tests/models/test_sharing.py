@@ -66,6 +66,15 @@ def test_few_scattered_windows_are_not_shared(monkeypatch: pytest.MonkeyPatch) -
     assert torch.equal(model.forward_windows(cube, torch.from_numpy(centres))["main"], expected)
 
 
+@pytest.mark.parametrize("centre", [[-1, 0], [0, -1], [10, 0], [0, 7]])
+@pytest.mark.parametrize("others", [0, 60])
+def test_a_centre_outside_the_scene_is_refused(centre: list[int], others: int) -> None:
+    model = build([])
+    centres = np.concatenate([places(others, 10, 7), [centre]])
+    with pytest.raises(UserError, match="outside the scene of 10 × 7"):
+        model.forward_windows(torch.zeros(14, 20, 17, dtype=torch.float64), centres)
+
+
 def test_a_block_inside_the_convolutions_is_never_shared() -> None:
     model = build([{"type": "SE", "after": "conv1", "reduction": 4}], dropout=0.0)
     cube = torch.randn(14, 20, 20, dtype=torch.float64)

@@ -15,6 +15,16 @@ def test_windows_are_slices_on_both_paths() -> None:
     assert torch.equal(gather_windows(image.requires_grad_(), corners, (4, 2)), expected)
 
 
+def test_any_dtype_is_copied() -> None:
+    corners = torch.tensor([[1, 2], [0, 0]])
+    image = torch.arange(60).reshape(3, 4, 5)
+    expected = gather_windows(image, corners, 2)
+    for dtype in (torch.bfloat16, torch.float16, torch.uint8, torch.float64):
+        found = gather_windows(image.to(dtype), corners, 2)
+        assert found.dtype == dtype
+        assert torch.equal(found.long(), expected)
+
+
 def test_gradients_of_overlapping_feature_windows_add_up() -> None:
     features = torch.randn(2, 3, 6, 5, dtype=torch.float64, requires_grad=True)
     tiles, corners = torch.tensor([0, 1, 1, 0]), torch.tensor([[0, 0], [3, 2], [2, 1], [0, 0]])

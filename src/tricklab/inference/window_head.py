@@ -26,7 +26,8 @@ def _gathered(model: SharesConvolutions) -> Head:
 
     def run(features: torch.Tensor, corners: torch.Tensor, side: int, chunk_bytes: int) -> torch.Tensor:
         parts = []
-        for part in corners.split(_step(features, side, chunk_bytes)):
+        # the windows are there as gathered, as reordered, and as a block takes and gives them
+        for part in corners.split(_step(features, side, chunk_bytes // 4)):
             first_tile = torch.zeros(len(part), dtype=torch.int64)
             parts.append(model.head(gather_features(features, first_tile, part, side)).cpu())
         return torch.cat(parts)
@@ -40,7 +41,7 @@ def _linear(head: WindowLinear) -> Head:
 
     def run(features: torch.Tensor, corners: torch.Tensor, side: int, chunk_bytes: int) -> torch.Tensor:
         channels, _, width = features.shape[1:]
-        scale_NC = window_scales(head.gates, features, corners, side) if head.gates else None
+        means_CHW = window_means(features, side) if head.gates else None
         rows = features[0].permute(1, 2, 0).contiguous().reshape(-1)
         runs = rows.as_strided((len(rows) // channels - side + 1, side * channels), (channels, 1))
         first = (corners[:, 0] * width + corners[:, 1]).to(features.device)
@@ -49,19 +50,24 @@ def _linear(head: WindowLinear) -> Head:
         parts = []
         for start in range(0, len(first), step):
             taken = runs[first[start : start + step, None] + below]
-            if scale_NC is not None:
-                taken.view(len(taken), -1, channels).mul_(scale_NC[start : start + step, None])
+            if means_CHW is not None:
+                scale_NC = window_scales(head.gates, means_CHW, corners[start : start + step])
+                taken.view(len(taken), -1, channels).mul_(scale_NC[:, None])
             parts.append(head.finish(torch.addmm(head.bias_O, taken.view(len(taken), -1), kernel)).cpu())
         return torch.cat(parts)
 
     return run
 
 
-def window_scales(gates: tuple[SE, ...], features: torch.Tensor, corners: torch.Tensor, side: int) -> torch.Tensor:
-    """Product of the gates of each window, (n, C); the channel means are pooled once for the whole tile."""
-    means = functional.avg_pool2d(functional.avg_pool2d(features, (side, 1), stride=1), (1, side), stride=1)[0]
-    rows, columns = corners.to(features.device).unbind(1)
-    means_NC = means[:, rows, columns].T
+def window_means(features: torch.Tensor, side: int) -> torch.Tensor:
+    """Channel means of the window at each place of a tile, (C, h - side + 1, w - side + 1); pooled once for all."""
+    return functional.avg_pool2d(functional.avg_pool2d(features, (side, 1), stride=1), (1, side), stride=1)[0]
+
+
+def window_scales(gates: tuple[SE, ...], means_CHW: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
+    """Product of the gates of each window, (n, C)."""
+    rows, columns = corners.to(means_CHW.device).unbind(1)
+    means_NC = means_CHW[:, rows, columns].T
     scale_NC = torch.ones_like(means_NC)
     for block in gates:
         gates_NC = block.gates(means_NC)

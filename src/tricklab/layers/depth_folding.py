@@ -23,15 +23,16 @@ def fold_depth(x: torch.Tensor) -> torch.Tensor:
     number, channels, depth, height, width = x.shape
     if depth % FOLD:
         x = functional.pad(x, (0, 0, 0, 0, 0, FOLD - depth % FOLD))
-    x = x.reshape(number, channels, -1, FOLD, height, width).transpose(2, 3).transpose(1, 2)
-    return x.reshape(number, FOLD * channels, -1, height, width).contiguous(memory_format=torch.channels_last_3d)
+    folded = -(-depth // FOLD)
+    x = x.reshape(number, channels, folded, FOLD, height, width).transpose(2, 3).transpose(1, 2)
+    return x.reshape(number, FOLD * channels, folded, height, width).contiguous(memory_format=torch.channels_last_3d)
 
 
 def unfold_depth(x: torch.Tensor, depth: int) -> torch.Tensor:
     """The reverse of :func:`fold_depth`, cut to ``depth``: (N, 2 C, D', H, W) → (N, C, depth, H, W), channels last."""
-    number, _, folded, height, width = x.shape
-    rows = x.permute(0, 2, 3, 4, 1).unflatten(4, (FOLD, -1)).permute(0, 1, 4, 2, 3, 5)
-    return rows.reshape(number, FOLD * folded, height, width, -1)[:, :depth].permute(0, 4, 1, 2, 3)
+    number, channels, folded, height, width = x.shape
+    rows = x.permute(0, 2, 3, 4, 1).unflatten(4, (FOLD, channels // FOLD)).permute(0, 1, 4, 2, 3, 5)
+    return rows.reshape(number, FOLD * folded, height, width, channels // FOLD)[:, :depth].permute(0, 4, 1, 2, 3)
 
 
 def fold_weight(weight: torch.Tensor) -> torch.Tensor:

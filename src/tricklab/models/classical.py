@@ -31,7 +31,7 @@ class ClassicalModel:
         """Rows of features, float32 (N, bands) or (N, bands * S * S).
 
         Raises:
-            UserError: windows of another shape than the model was built for.
+            UserError: windows of another shape than the model was built for, NaN or infinite values in what is read.
         """
         windows = np.asarray(windows, dtype=np.float32)
         if windows.ndim != 4 or windows.shape[1] != self.bands or windows.shape[2] != windows.shape[3]:
@@ -39,19 +39,20 @@ class ClassicalModel:
                 f"{type(self).__name__} was built for windows of {self.bands} bands, but is given {windows.shape}"
             )
         side = windows.shape[2]
-        if self.centre_only:
-            return windows[:, :, side // 2, side // 2]
-        if side != self.window:
+        if side != self.window and not self.centre_only:
             raise UserError(
                 f"{type(self).__name__} was built for windows of {self.window} pixels a side, but is given {side}"
             )
-        return windows.reshape(len(windows), -1)
+        rows = windows[:, :, side // 2, side // 2] if self.centre_only else windows.reshape(len(windows), -1)
+        if not np.isfinite(rows).all():
+            raise UserError(f"the windows for {type(self).__name__} hold NaN or infinite values")
+        return rows
 
     def fit(self, windows: np.ndarray, targets: np.ndarray, seed: int) -> None:
         """Fit on windows (N, bands, S, S) and their class numbers (N,), int. The same seed gives the same model.
 
         Raises:
-            UserError: fewer than two classes, class numbers out of range, NaN in the windows.
+            UserError: fewer than two classes, class numbers out of range, what :meth:`features` refuses.
         """
         targets = np.asarray(targets)
         features = self.features(windows)
@@ -61,8 +62,6 @@ class ClassicalModel:
             raise UserError(f"targets must lie in 0..{self.classes - 1}, but span {targets.min()}..{targets.max()}")
         if len(np.unique(targets)) < 2:
             raise UserError(f"{type(self).__name__} needs training pixels of at least two classes")
-        if not np.isfinite(features).all():
-            raise UserError("the training windows hold NaN or infinite values")
         estimator = self.estimator(seed % 2**32)
         self._fitted = estimator.fit(features, targets)
         self._present = np.asarray(estimator.classes_)
@@ -71,7 +70,7 @@ class ClassicalModel:
         """Scores float64 (N, classes), the larger the more likely; a class without training pixels never wins.
 
         Raises:
-            UserError: the model is not fitted.
+            UserError: the model is not fitted; what :meth:`features` refuses.
         """
         if self._fitted is None:
             raise UserError(f"{type(self).__name__} is not fitted yet", fix="call fit first")

@@ -188,4 +188,5 @@ class HybridSN(nn.Module):
 
 def _watched(module: nn.Module) -> bool:
     """Whether somebody hooked the module, so that it must be called to give its own output."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(hooks)

@@ -7,6 +7,7 @@ finds it there, on the module that it is called for. So a deep copy, a pickle an
 from __future__ import annotations
 
 import fnmatch
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -40,15 +41,19 @@ def apply_inserts(
         UserError: ``after`` is missing, matches nothing (lists the names there are), or names a module whose number
             of channels is unknown.
     """
-    added = []
+    added: list[str] = []
     for index, item in enumerate(inserts):
         where = f"model.insert.{index}"
         config = dict(item)
         after = config.pop("after", None)
         if not isinstance(after, str):
             raise UserError("an inserted block needs the key 'after' with a module's name", where=where)
+        hosts: set[str] = set()  # a pattern may match a Sequential and the last module in it: one place, one block
         for name in matching_modules(model, after, where=f"{where}.after"):
-            added.append(_insert(model, name, config, aside, where))
+            host_name, host = _host(model, name, f"{where}.after")
+            if host_name not in hosts:
+                hosts.add(host_name)
+                added.append(_insert(model, name, host_name, host, config, aside, where))
     return added
 
 
@@ -106,7 +111,7 @@ def channels_of(module: nn.Module) -> int | None:
 
 
 def _declared(module: nn.Module) -> int | None:
-    for attribute in ("out_channels", "num_features", "out_features"):
+    for attribute in ("out_channels", "num_features", "num_channels", "out_features"):
         value = getattr(module, attribute, None)
         if isinstance(value, int):
             return value
@@ -131,10 +136,13 @@ def _host(model: nn.Module, name: str, where: str) -> tuple[str, nn.Module]:
 def _insert(
     model: nn.Module,
     name: str,
+    host_name: str,
+    host: nn.Module,
     config: Mapping[str, Any],
     aside: Callable[[str], AbstractContextManager[Any]],
     where: str,
 ) -> str:
+    config = registry.check("block", config, where)
     channels = channels_of(model.get_submodule(name))
     if channels is None:
         raise UserError(
@@ -142,16 +150,20 @@ def _insert(
             where=f"{where}.after",
             fix="name the convolution, normalisation or linear layer before it",
         )
-    name, host = _host(model, name, f"{where}.after")
-    blocks = getattr(host, CHILD, None)
-    if blocks is None:
-        blocks = nn.ModuleList()
-        host.add_module(CHILD, blocks)
+    if run_inserted not in host._forward_hooks.values():
+        if hasattr(host, CHILD):
+            raise UserError(f"{host_name!r} has an attribute {CHILD!r} of its own", where=f"{where}.after")
+        host.add_module(CHILD, nn.ModuleList().train(host.training))
         host.register_forward_hook(run_inserted)
-    full_name = f"{name}.{CHILD}.{len(blocks)}"
-    with aside(full_name):
-        block = registry.build("block", config, channels=channels)
-    example = next(host.parameters(), None)
+    blocks = host.get_submodule(CHILD)
+    assert isinstance(blocks, nn.ModuleList)
+    full_name = f"{host_name}.{CHILD}.{len(blocks)}"
+    try:
+        with aside(full_name):
+            block = registry.build("block", config, channels=channels)
+    except UserError as error:
+        raise UserError(error.what, where=error.where or where, fix=error.fix) from error
+    example = next(itertools.chain(host.parameters(), model.parameters()), None)
     if example is not None:
         block.to(device=example.device, dtype=example.dtype)
     blocks.append(block.train(host.training))

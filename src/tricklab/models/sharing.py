@@ -140,8 +140,17 @@ def forward_windows(
 
     Returns:
         ``{"main": logits (N, classes)}`` in the order of the centres.
+
+    Raises:
+        UserError: a centre outside the scene.
     """
     places = centres.cpu().numpy() if isinstance(centres, torch.Tensor) else np.asarray(centres)
+    height, width = (side - model.window + 1 for side in cube_padded.shape[1:])
+    if len(places) and (places.min() < 0 or (places.max(axis=0) >= (height, width)).any()):
+        raise UserError(
+            f"a centre lies outside the scene of {height} × {width} pixels",
+            fix="centres are rows and columns in the scene without its padding",
+        )
     if model.sharing_obstacle() is None and len(places):
         plan = plan_tiles(model, places)
         if plan.pays:

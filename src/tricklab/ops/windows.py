@@ -23,7 +23,7 @@ def gather_windows(image_CHW: torch.Tensor, corners_N2: torch.Tensor, size: int 
     [[[[6.0, 7.0], [10.0, 11.0]]]]
     """
     height, width = (size, size) if isinstance(size, int) else size
-    if image_CHW.device.type == "cpu" and not image_CHW.requires_grad:
+    if image_CHW.device.type == "cpu" and not image_CHW.requires_grad and image_CHW.dtype != torch.bfloat16:
         # NumPy copies whole rows of a window at a time, torch's indexing single numbers: ten times the speed
         corners = corners_N2.cpu().numpy()
         strided = sliding_window_view(image_CHW.numpy(), (height, width), axis=(1, 2)).transpose(1, 2, 0, 3, 4)
