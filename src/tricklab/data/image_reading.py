@@ -1,0 +1,91 @@
+"""Image files of any kind as 8-bit RGB."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tricklab.errors import UserError
+
+SUFFIXES = (
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
+    ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file's name ends as an image's does, in capitals or not.
+
+    >>> is_image_name("a.JPG"), is_image_name("Thumbs.db")
+    (True, False)
+    """
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an image file as 8-bit RGB; what the file is, its contents tell, not its name.
+
+    The camera's orientation tag is obeyed. Transparent pixels are laid over white, as a browser shows them (Pillow's
+    and torchvision's ``convert("RGB")`` would show the colour hidden under them). Grey becomes three equal channels.
+    16-bit values are divided by 257, so 0 … 65535 becomes 0 … 255 whatever range the image fills. CMYK is converted by
+    Pillow's formula; colour profiles are not applied. Of an animation the first frame is read.
+
+    Args:
+        path: the file.
+
+    Returns:
+        uint8 (height, width, 3), writable, rows and columns as they are to be seen.
+
+    Raises:
+        UserError: no such file, no image, a truncated or corrupt one, one too large for memory to be trusted with
+            (Pillow's limit), or pixels without a fixed range; names the file.
+    """
+    where = os.fspath(path)
+    try:
+        with Image.open(where) as image:
+            return np.array(_rgb(ImageOps.exif_transpose(image), where))
+    except (UserError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        empty = Path(where).stat().st_size == 0
+        raise UserError("the file is empty" if empty else "this is no image that can be read", where=where) from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as cause:
+        raise UserError(f"it cannot be read: {cause.strerror}", where=where) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as cause:
+        raise UserError(
+            f"the image is too large: {cause}", where=where, fix="cut or shrink it; small files can hide such sizes"
+        ) from None
+    except Exception as cause:  # decoders of corrupt bytes raise whatever they stumble over
+        raise UserError(f"the image is corrupt: {cause or type(cause).__name__}", where=where) from None
+
+
+def _rgb(image: Image.Image, where: str) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        with_alpha = image.convert("RGBA")
+        white = Image.new("RGBA", with_alpha.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, with_alpha).convert("RGB")
+    if image.mode in _SIXTEEN_BITS or image.mode == "I":
+        return Image.fromarray(_eight_bits(np.asarray(image), where)).convert("RGB")
+    if image.mode == "F":
+        raise UserError(
+            "its pixels are floating-point numbers, whose range is unknown",
+            where=where,
+            fix="convert it to 8 or 16 bits",
+        )
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(values: np.ndarray, where: str) -> np.ndarray:
+    """16-bit values to 8 bits, rounded: 65535 / 257 = 255."""
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise UserError(
+            f"its pixels are 32-bit numbers from {low:,} to {high:,}, whose range is unknown",
+            where=where,
+            fix="convert it to 8 or 16 bits",
+        )
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
