@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.runs import write_recipe
 from tricklab.cli.main import main
+from tricklab.lab.runner import Outcome
 
 SCRIPT = """
 import sys, json, random
@@ -147,6 +148,17 @@ def test_a_budget_ends_with_code_1_and_says_how_to_go_on(
     words = ["ablate", "--command", script, "+gain=0.05", "--metric", "accuracy", "--out", str(tmp_path), "--name", "e"]
     assert main([*words, "--budget", "0s"]) == 1
     assert f"tricklab resume {tmp_path / 'e'}" in capsys.readouterr().err
+    assert main(["resume", str(tmp_path / "e"), "--budget", "0s"]) == 1
+    assert f"tricklab resume {tmp_path / 'e'}" in capsys.readouterr().err
+
+
+def test_a_signal_while_resuming_ends_with_128_and_its_number(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["ablate", "--command", script, "+gain=0.05", "--metric", "accuracy", "--out", str(tmp_path), "--name", "e"]
+    assert main([*words, "--budget", "0s"]) == 1
+    monkeypatch.setattr("tricklab.lab.ablation.run", lambda *rest: Outcome("stopped by SIGTERM", signal=15))
+    assert main(["resume", str(tmp_path / "e")]) == 143
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:

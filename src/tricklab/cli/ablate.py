@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tricklab.lab.plan import Plan
     from tricklab.lab.price import Price
     from tricklab.lab.runner import Outcome
+    from tricklab.records import Experiment
 
 
 ASK_FROM_HOURS = 1.0
@@ -71,11 +72,9 @@ def command(
       tricklab ablate --command "python train.py --seed {seed} {args}" +--flip "+lr=0.1|0.2" --metric accuracy
     """
     from tricklab.cli.train import check_name
-    from tricklab.lab.ablation import budget_seconds, conduct, write_report
+    from tricklab.lab.ablation import budget_seconds
     from tricklab.lab.declaring import Wish, declare, opened
     from tricklab.lab.price import price
-    from tricklab.lab.result import Result
-    from tricklab.lab.table import render
 
     subject, arms = _subject(words or [], command_line, metric_regex)
     direction = "min" if minimise else None
@@ -97,6 +96,15 @@ def command(
         dear = (priced.device_hours or 0.0) >= ASK_FROM_HOURS
         if dear and not yes and sys.stdin.isatty() and not typer.confirm("start the runs?", default=True):
             raise typer.Exit(0)
+    carry_on(experiment, plan, reached, budget_s, as_json)
+
+
+def carry_on(experiment: Experiment, plan: Plan, reached: int, budget_s: float | None, as_json: bool) -> None:
+    """Run what is left, print the verdicts and leave with the exit code that tells how it ended."""
+    from tricklab.lab.ablation import conduct, write_report
+    from tricklab.lab.result import Result
+    from tricklab.lab.table import render
+
     outcome = conduct(experiment, plan, reached, budget_s=budget_s)
     if outcome.signal is not None:
         _stopped(outcome, experiment.path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,15 +63,7 @@ def single_run(path: Path) -> RunFolder:
 
 
 def _experiment(path: Path, blocks: int | None, budget: str | None, as_json: bool) -> None:
-    from tricklab.cli.console import console
-    from tricklab.lab import resume
-    from tricklab.lab.table import render
+    from tricklab.cli.ablate import carry_on
+    from tricklab.lab.ablation import budget_seconds, reopened
 
-    result = resume(path, blocks=blocks, budget=budget)
-    if as_json:
-        print(json.dumps({**result.to_dict(), "stopped": result.stopped, "report": str(result.report)}, indent=2))
-    else:
-        console().print(render(result.to_dict()))
-        console().print(f"\nreport: {result.report}", soft_wrap=True, markup=False)
-    if result.stopped:
-        raise typer.Exit(1)
+    carry_on(*reopened(path, blocks), budget_seconds(budget), as_json)

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader
 
-from tricklab.data.batches import EpochBatches, InOrder
-from tricklab.data.fold import HyperspectralFold
+from tricklab.data.batches import EpochBatches, InOrder, Order
 from tricklab.errors import UserError
 from tricklab.seeds import Seeds
 
 
+class Fold(Protocol):
+    """Data made ready for one block."""
+
+    sampler: Order
+
+    def dataset(self, split: str, augment: bool | None = None) -> Any:
+        """The items of a split: ``targets``, ``__len__`` and ``__getitems__`` of a batch."""
+        ...
+
+
 def make_loader(
-    fold: HyperspectralFold, split: str, batch_size: int, seeds: Seeds, workers: int = 0, train: bool = False
+    fold: Fold, split: str, batch_size: int, seeds: Seeds, workers: int = 0, train: bool = False
 ) -> DataLoader[dict[str, Any]]:
-    """A loader of windows.
+    """A loader of batches.
 
     Args:
-        fold: the prepared scene.
+        fold: the prepared data.
         split: ``train``, ``val`` or ``test``.
-        batch_size: windows per batch.
+        batch_size: items per batch.
         seeds: the block's streams.
         workers: processes that gather; 0 gathers in the calling process, which is faster for windows of usual size.
-        train: draw by the recipe's sampler and augment; otherwise every pixel once, in order, unchanged.
+        train: draw by the recipe's sampler and augment; otherwise every item once, in order, unchanged.
 
     Returns:
         A DataLoader whose ``batch_sampler`` (:class:`EpochBatches`) has ``set_epoch``, ``start_at``, ``order_hash``.

@@ -48,6 +48,7 @@ class Training(LightningModule):
         self.schedules, self.wants_norm = schedules, wants_norm
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.losses: Losses = {}
+        self.drawn: dict[str, torch.Tensor] = {}
         self.grad_norm: torch.Tensor | None = None
         self.clipped: torch.Tensor | None = None
         self.output_dtypes: dict[str, str] = {}
@@ -65,6 +66,9 @@ class Training(LightningModule):
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> torch.Tensor:
         """Loss of one micro-batch; its terms stay in ``losses`` for the journal."""
+        micro = self.trainer.fit_loop.total_batch_idx
+        batch = self.task.augment_batch(dict(batch), micro / int(self.trainer.num_training_batches), micro)
+        self.drawn = batch["drawn"]
         outputs = self.task.forward(self._call[0], batch)
         if not self.output_dtypes:
             self.output_dtypes = {name: str(tensor.dtype) for name, tensor in outputs.items()}

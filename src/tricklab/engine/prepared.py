@@ -117,9 +117,10 @@ def same_data(recorded: dict[str, str] | None, found: dict[str, str], where: str
 def _check(prepared: Prepared) -> None:
     chosen = prepared.settings
     name = chosen.metric.monitor.split("/", 1)[1]
-    if name not in ("oa", "aa", "kappa", "loss"):
+    known = prepared.task.metrics
+    if name not in known:
         raise UserError(
-            f"unknown metric {chosen.metric.monitor!r}", where="metric.monitor", fix="known: oa, aa, kappa, loss"
+            f"unknown metric {chosen.metric.monitor!r}", where="metric.monitor", fix=f"known: {', '.join(known)}"
         )
     if not prepared.task.sizes()[prepared.split]:
         other = "test" if prepared.split == "val" else "val"

@@ -61,7 +61,8 @@ class Progress:
         elif row["phase"] == "train":
             self._bar.update(self._task, numbers=f"loss {row['loss_mean']:.4f} · lr {row['lr']:.2e}{self._score}")
         else:
-            self._score = f" · {row['phase']}/oa {row.get(row['phase'] + '/oa', math.nan):.4f}"
+            name = next((key for key in row if key.startswith(f"{row['phase']}/")), None)
+            self._score = "" if name is None else f" · {name} {row[name]:.4f}"
 
     def say(self, text: str) -> None:
         """One line of text, above the bar if there is one."""

@@ -92,10 +92,6 @@ class Steps(Callback):
         epoch = micro // self.clock.batches_per_epoch
         if epoch not in self.order:
             self.order[epoch] = cast(Any, trainer.train_dataloader).batch_sampler.order_hash(epoch)
-        for name, values in batch.get("drawn", {}).items():
-            kept = self.drawn.setdefault(name, [0.0, 0.0])
-            kept[0] += float(values.sum())
-            kept[1] += len(values)
         cast(Training, pl_module).set_learning_rate(trainer.global_step)
 
     def on_train_batch_end(
@@ -104,6 +100,10 @@ class Steps(Callback):
         """Everything that follows a micro-batch; most of it only where it finished a step."""
         module = cast(Training, pl_module)
         epoch, number = divmod(trainer.fit_loop.total_batch_idx, self.clock.batches_per_epoch)
+        for name, values in module.drawn.items():
+            kept = self.drawn.setdefault(name, [0.0, 0.0])
+            kept[0] += float(values.sum())
+            kept[1] += len(values)
         self.journal.keep(self.step + 1, number, epoch, len(batch["index"]), module.losses)
         now = time.perf_counter()
         self.journal.time(self._began - self._mark, now - self._mark)

@@ -37,7 +37,9 @@ class Train(Section):
     samples: Count | None = Field(default=None, description="length in training samples seen")
     batch_size: Count = 64
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] = "32-true"
-    accumulate: Count = Field(default=1, description="batches whose gradients are summed before a step")
+    accumulate: Count = Field(
+        default=1, description="batches that make one step; their gradients are averaged, each weighing its samples"
+    )
     clip_norm: Positive | None = Field(default=None, description="largest Euclidean norm of all gradients together")
     clip_value: Positive | None = Field(default=None, description="largest magnitude of each gradient entry")
     validate_every: Every | None = Field(default=Every(epochs=1), description="null: only at the end")

@@ -44,6 +44,7 @@ class Task(Protocol):
     classes: tuple[str, ...]
     label_ids: tuple[int, ...]
     fitted: dict[str, Any]
+    metrics: tuple[str, ...]
 
     def prepare(self) -> None:
         """Read the data, draw the split, fit the statistics."""
@@ -70,6 +71,10 @@ class Task(Protocol):
 
     def forward(self, model: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """A batch through the model: named outputs."""
+        ...
+
+    def augment_batch(self, batch: dict[str, Any], epoch: float, micro_batch: int) -> dict[str, Any]:
+        """What is done to a whole training batch on its device, such as mixing its images."""
         ...
 
     def loss(

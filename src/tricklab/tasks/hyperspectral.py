@@ -9,12 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from tricklab import registry
-from tricklab import seeds as streams
 from tricklab.data.fold import HyperspectralFold
 from tricklab.data.loaders import make_loader
-from tricklab.errors import UserError
-from tricklab.losses import Losses
 from tricklab.metrics import (
     average_accuracy,
     confusion_matrix,
@@ -22,12 +18,12 @@ from tricklab.metrics import (
     overall_accuracy,
     trivial_scores,
 )
-from tricklab.models.insert import apply_inserts
 from tricklab.ops.windows import gather_windows
 from tricklab.recipe.schema import Settings
 from tricklab.registry import component
 from tricklab.seeds import Seeds
 from tricklab.tasks.base import Evaluation
+from tricklab.tasks.one_label import OneLabelTask
 from tricklab.tasks.scene_scores import scene_logits
 from tricklab.tasks.shared_batches import check_sharing, place_loader
 
@@ -35,7 +31,7 @@ _CHUNK = 4096
 
 
 @component("task", name="hyperspectral", given=("settings", "seeds"))
-class HyperspectralTask:
+class HyperspectralTask(OneLabelTask):
     """Classify the pixels of a hyperspectral scene from windows around them.
 
     Args:
@@ -44,78 +40,22 @@ class HyperspectralTask:
     """
 
     fold: HyperspectralFold
-    losses: Losses
+    metrics = ("oa", "aa", "kappa", "loss")
 
     def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
-        self.settings, self.seeds = settings, seeds
+        super().__init__(settings=settings, seeds=seeds)
         self._cube: torch.Tensor | None = None
-
-    def prepare(self) -> None:
-        """Read the scene, draw the split, fit the projection, build the losses.
-
-        Raises:
-            UserError: the data or the options cannot work.
-        """
-        self.fold = registry.build("data", {"type": self.settings.task, **self.settings.data}).prepare(self.seeds)
-        self.losses = Losses(self.settings.losses, self.class_counts("train"))
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names."""
-        return self.fold.classes
-
-    @property
-    def label_ids(self) -> tuple[int, ...]:
-        """The label id in the file of each class."""
-        return self.fold.label_ids
-
-    @property
-    def fitted(self) -> dict[str, Any]:
-        """What was learned from data beside the weights."""
-        return self.fold.fitted
-
-    def sizes(self) -> dict[str, int]:
-        """Number of pixels of each split."""
-        return {split: len(found) for split, found in self.fold.targets.items()}
-
-    def digest(self) -> dict[str, str]:
-        """What identifies each split's values and labels."""
-        return self.fold.digest
-
-    def class_counts(self, split: str) -> list[int]:
-        """Pixels of each class in a split."""
-        return np.bincount(self.fold.targets[split].numpy(), minlength=len(self.classes)).tolist()
 
     def facts(self) -> dict[str, Any]:
         """Facts about the data, by their recorded names."""
-        return {
-            **self.fold.facts,
-            "data/epoch_class_counts": self._drawn_counts(),
-            "data/band_scales": self._band_scales(),
-            "loss/class_weights": {name: _plain(term) for name, term in self._terms()},
-            "loss/perfect": self._perfect_losses(),
-            "loss/expected_initial": self.expected_initial_loss(),
-        }
+        return {**super().facts(), "data/band_scales": self._band_scales()}
 
     def build_model(self) -> Any:
         """A fresh model with the recipe's inserted blocks; the same block gives the same initial weights."""
-        config = {key: value for key, value in self.settings.model.items() if key != "insert"}
-        inserts = self.settings.model.get("insert") or []
-        with self.seeds.initialising():
-            model = registry.build(
-                "model", config, bands=self.fold.bands, window=self.fold.window, classes=len(self.classes)
-            )
-            if isinstance(model, nn.Module):
-                apply_inserts(model, inserts, streams.aside)
-            elif inserts:
-                raise UserError(f"{config['type']} has no modules to insert a block into", where="model.insert")
+        model = self.build_with_inserts(bands=self.fold.bands, window=self.fold.window)
         if self.settings.train.share_convolutions:
             check_sharing(self.settings, model)
         return model
-
-    def expected_initial_loss(self) -> float:
-        """The loss of a model that gives every class the same score."""
-        return self.losses.expected_initial(len(self.classes))
 
     def loader(self, split: str) -> Any:
         """Batches of a split; those of ``train`` are drawn by the recipe's sampler and augmented."""
@@ -133,12 +73,6 @@ class HyperspectralTask:
                 self._cube = self.fold.cube_for("train").to(batch["centre"].device)
             return model.forward_windows(self._cube, batch["centre"])
         return model(batch["image"])
-
-    def loss(
-        self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any]
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Weighted total and its terms by name."""
-        return self.losses(outputs, batch)
 
     def evaluate(
         self, model: nn.Module, split: str, postprocess: Sequence[Mapping[str, Any]] = (), method: str = "windows"
@@ -221,38 +155,6 @@ class HyperspectralTask:
             return cube[:, rows, columns].T.numpy()[:, :, None, None]
         return gather_windows(cube, centres, self.fold.window).numpy()
 
-    def require(self, split: str) -> None:
-        """Refuse a split without pixels."""
-        if not len(self.fold.targets[split]):
-            raise UserError(
-                f"the {split} set is empty",
-                where="data.split",
-                fix=f"give {split} a share, or let metric.monitor name the other set",
-            )
-
-    def _terms(self) -> list[tuple[str, Any]]:
-        return list(zip(self.losses.names, self.losses.terms, strict=True))
-
-    def _first_order(self) -> np.ndarray:
-        """Pixels that the sampler draws in the first epoch, in order."""
-        return self.fold.sampler.order(self.fold.targets["train"].numpy(), 0, self.seeds)[0]
-
-    def _drawn_counts(self) -> list[int]:
-        drawn = self.fold.targets["train"].numpy()[self._first_order()]
-        return np.bincount(drawn, minlength=len(self.classes)).tolist()
-
     def _band_scales(self) -> list[float]:
         rows, columns = self.fold.centres["train"].numpy().T
         return self.fold.planes[:, rows, columns].std(axis=1, dtype=np.float64).tolist()
-
-    def _perfect_losses(self) -> dict[str, float]:
-        """Each term on the first batch's targets with logits that are 10 at the target and 0 elsewhere."""
-        first = torch.from_numpy(self._first_order()[: self.settings.train.batch_size])
-        target = self.fold.targets["train"][first]
-        logits = 10.0 * nn.functional.one_hot(target, len(self.classes)).float()
-        return {name: float(term(logits, {"target": target})) for name, term in self._terms()}
-
-
-def _plain(term: Any) -> list[float] | None:
-    weight = getattr(term, "class_weight", None)
-    return None if weight is None else weight.tolist()

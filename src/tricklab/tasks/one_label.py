@@ -1,0 +1,140 @@
+"""What every task with one class per item has in common: losses, counts and facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tricklab import registry
+from tricklab import seeds as streams
+from tricklab.errors import UserError
+from tricklab.losses import Losses
+from tricklab.models.insert import apply_inserts
+from tricklab.recipe.schema import Settings
+from tricklab.seeds import Seeds
+
+
+class OneLabelTask:
+    """Base of the tasks whose items have one class each.
+
+    Args:
+        settings: the resolved recipe.
+        seeds: the block's streams.
+    """
+
+    fold: Any
+    losses: Losses
+
+    def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
+        self.settings, self.seeds = settings, seeds
+
+    def prepare(self) -> None:
+        """Read the data, draw the split, fit what is fitted, build the losses.
+
+        Raises:
+            UserError: the data or the options cannot work.
+        """
+        self.fold = registry.build("data", {"type": self.settings.task, **self.settings.data}).prepare(self.seeds)
+        self.losses = Losses(self.settings.losses, self.class_counts("train"))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names."""
+        found: tuple[str, ...] = self.fold.classes
+        return found
+
+    @property
+    def label_ids(self) -> tuple[int, ...]:
+        """The label id in the files of each class."""
+        found: tuple[int, ...] = self.fold.label_ids
+        return found
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What was learned from data beside the weights."""
+        found: dict[str, Any] = self.fold.fitted
+        return found
+
+    def sizes(self) -> dict[str, int]:
+        """Number of items of each split."""
+        return {split: len(found) for split, found in self.fold.targets.items()}
+
+    def digest(self) -> dict[str, str]:
+        """What identifies each split's values and labels."""
+        found: dict[str, str] = self.fold.digest
+        return found
+
+    def class_counts(self, split: str) -> list[int]:
+        """Items of each class in a split."""
+        return np.bincount(self.fold.targets[split].numpy(), minlength=len(self.classes)).tolist()
+
+    def facts(self) -> dict[str, Any]:
+        """Facts about the data and the losses, by their recorded names."""
+        return {
+            **self.fold.facts,
+            "data/epoch_class_counts": self._drawn_counts(),
+            "loss/class_weights": {name: _plain(term) for name, term in self._terms()},
+            "loss/perfect": self._perfect_losses(),
+            "loss/expected_initial": self.expected_initial_loss(),
+        }
+
+    def build_with_inserts(self, **given: Any) -> Any:
+        """The recipe's model with its inserted blocks; the same block gives the same initial weights."""
+        config = {key: value for key, value in self.settings.model.items() if key != "insert"}
+        inserts = self.settings.model.get("insert") or []
+        with self.seeds.initialising():
+            model = registry.build("model", config, classes=len(self.classes), **given)
+            if isinstance(model, nn.Module):
+                apply_inserts(model, inserts, streams.aside)
+            elif inserts:
+                raise UserError(f"{config['type']} has no modules to insert a block into", where="model.insert")
+        return model
+
+    def expected_initial_loss(self) -> float:
+        """The loss of a model that gives every class the same score."""
+        return self.losses.expected_initial(len(self.classes))
+
+    def augment_batch(self, batch: dict[str, Any], epoch: float, micro_batch: int) -> dict[str, Any]:
+        """What is done to a whole training batch on its device; nothing here."""
+        return batch
+
+    def loss(self, outputs: Any, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weighted total and its terms by name."""
+        found: tuple[Tensor, dict[str, Tensor]] = self.losses(outputs, batch)
+        return found
+
+    def require(self, split: str) -> None:
+        """Refuse a split without items."""
+        if not len(self.fold.targets[split]):
+            raise UserError(
+                f"the {split} set is empty",
+                where="data.split",
+                fix=f"give {split} a share, or let metric.monitor name the other set",
+            )
+
+    def _terms(self) -> list[tuple[str, Any]]:
+        return list(zip(self.losses.names, self.losses.terms, strict=True))
+
+    def _first_order(self) -> np.ndarray:
+        """Items that the sampler draws in the first epoch, in order."""
+        found: np.ndarray = self.fold.sampler.order(self.fold.targets["train"].numpy(), 0, self.seeds)[0]
+        return found
+
+    def _drawn_counts(self) -> list[int]:
+        drawn = self.fold.targets["train"].numpy()[self._first_order()]
+        return np.bincount(drawn, minlength=len(self.classes)).tolist()
+
+    def _perfect_losses(self) -> dict[str, float]:
+        """Each term on the first batch's targets with logits that are 10 at the target and 0 elsewhere."""
+        first = torch.from_numpy(self._first_order()[: self.settings.train.batch_size])
+        target = self.fold.targets["train"][first]
+        logits = 10.0 * nn.functional.one_hot(target, len(self.classes)).float()
+        return {name: float(term(logits, {"target": target})) for name, term in self._terms()}
+
+
+def _plain(term: Any) -> list[float] | None:
+    weight = getattr(term, "class_weight", None)
+    return None if weight is None else weight.tolist()
