@@ -13,10 +13,12 @@ from tricklab.errors import UserError
 _TRIES = 64
 _MOST_STEPS = 100_000
 _STARVED = 1e6
+_ROUNDING = Fraction(1, 10**9)
+_FINEST = 10**6
 
 
 def exact_shares(**shares: float) -> dict[str, Fraction]:
-    """Shares as the decimals that they were written as.
+    """Shares as the simple fractions that were meant: 0.3 for 0.30000000000000004, a third for 0.333333333.
 
     Raises:
         UserError: a share outside 0 to 1, or they do not add up to 1; says what is missing.
@@ -26,9 +28,9 @@ def exact_shares(**shares: float) -> dict[str, Fraction]:
             raise UserError(
                 f"a share must be between 0 and 1, not {share}", where=f"{PLACE}.{name}", fix="0.3 is thirty percent"
             )
-    exact = {name: Fraction(repr(float(share))) for name, share in shares.items()}
+    exact = {name: Fraction(share).limit_denominator(_FINEST) for name, share in shares.items()}
     total = sum(exact.values())
-    if total != 1:
+    if abs(total - 1) > _ROUNDING:
         told = " + ".join(f"{name} {share:g}" for name, share in shares.items())
         raise UserError(
             f"the shares add up to {float(total):g}, not 1: {told}",
@@ -36,7 +38,7 @@ def exact_shares(**shares: float) -> dict[str, Fraction]:
             fix=f"one share should be {float(1 - total):g} "
             + ("more, or write unused: for images to be left out" if total < 1 else "less"),
         )
-    return exact
+    return {name: share / total for name, share in exact.items()}
 
 
 def quotas(sizes: np.ndarray, shares: Sequence[Fraction], classes: Sequence[str], sides: Sequence[str]) -> np.ndarray:
@@ -151,8 +153,8 @@ def _deal_units(
         want = (missing * count * weight).sum(axis=1).astype(np.float64)
         fits = (missing >= count).all(axis=1) & (want > 0)
         if fits.any():
-            odds = np.where(fits, want, 0)
-            side = int(rng.choice(len(wanted), p=odds / odds.sum()))
+            odds = np.where(fits, want, 0).cumsum()
+            side = int(np.searchsorted(odds, rng.random() * odds[-1], side="right"))
         else:
             # nothing fits: where the excess hurts least
             side = int((((missing - count) ** 2 - missing**2) * weight).sum(axis=1).argmin())

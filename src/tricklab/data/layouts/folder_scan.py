@@ -46,7 +46,9 @@ def list_folder(folder: Path) -> FolderContents:
                 continue
             into = folders if entry.is_dir() else images if is_image_name(entry.name) else others
             into.append(folder / entry.name)
-    for found in (images, others, folders):
+    # without the suffix, so that a.png comes before a2.png
+    images.sort(key=lambda path: (natural_key(path.stem), path.suffix))
+    for found in (others, folders):
         found.sort(key=lambda path: natural_key(path.name))
     return FolderContents(images, others, folders)
 
