@@ -71,6 +71,7 @@ def predict_scene(
             if logits is None:
                 logits = torch.empty(len(places), found.shape[1], dtype=found.dtype)
             logits[index] = found
+            del features  # else they would lie beside the next tile's activations
     assert logits is not None
     return as_asked(logits, shape)
 

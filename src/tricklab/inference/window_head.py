@@ -25,12 +25,12 @@ def _gathered(model: SharesConvolutions) -> Head:
     """Any head: gather windows of features, run it."""
 
     def run(features: torch.Tensor, corners: torch.Tensor, side: int, chunk_bytes: int) -> torch.Tensor:
-        parts = []
+        def part(chosen: slice) -> torch.Tensor:
+            first_tile = torch.zeros(len(corners[chosen]), dtype=torch.int64)
+            return model.head(gather_features(features, first_tile, corners[chosen], side)).cpu()
+
         # the windows are there as gathered, as reordered, and as a block takes and gives them
-        for part in corners.split(_step(features, side, chunk_bytes // 4)):
-            first_tile = torch.zeros(len(part), dtype=torch.int64)
-            parts.append(model.head(gather_features(features, first_tile, part, side)).cpu())
-        return torch.cat(parts)
+        return _in_parts(part, len(corners), _step(features, side, chunk_bytes // 4))
 
     return run
 
@@ -46,17 +46,34 @@ def _linear(head: WindowLinear) -> Head:
         runs = rows.as_strided((len(rows) // channels - side + 1, side * channels), (channels, 1))
         first = (corners[:, 0] * width + corners[:, 1]).to(features.device)
         below = torch.arange(side, device=features.device) * width
-        step = _step(features, side, chunk_bytes)
-        parts = []
-        for start in range(0, len(first), step):
-            taken = runs[first[start : start + step, None] + below]
+
+        def part(chosen: slice) -> torch.Tensor:
+            taken = runs[first[chosen, None] + below]
             if means_CHW is not None:
-                scale_NC = window_scales(head.gates, means_CHW, corners[start : start + step])
+                scale_NC = window_scales(head.gates, means_CHW, corners[chosen])
                 taken.view(len(taken), -1, channels).mul_(scale_NC[:, None])
-            parts.append(head.finish(torch.addmm(head.bias_O, taken.view(len(taken), -1), kernel)).cpu())
-        return torch.cat(parts)
+            return head.finish(torch.addmm(head.bias_O, taken.view(len(taken), -1), kernel)).cpu()
+
+        return _in_parts(part, len(corners), _step(features, side, chunk_bytes))
 
     return run
+
+
+def _in_parts(part: Callable[[slice], torch.Tensor], count: int, step: int) -> torch.Tensor:
+    """The logits of all windows, (count, K), ``step`` at a time.
+
+    They go into one tensor, and nothing else of a part is left when the next begins: small tensors that stay between
+    large ones that come and go would keep the allocator from using the large ones' memory again.
+    """
+    out: torch.Tensor | None = None
+    for start in range(0, count, step):
+        chosen = slice(start, min(start + step, count))
+        found = part(chosen)
+        if out is None:
+            out = torch.empty(count, found.shape[1], dtype=found.dtype)
+        out[chosen] = found
+    assert out is not None
+    return out
 
 
 def window_means(features: torch.Tensor, side: int) -> torch.Tensor:
