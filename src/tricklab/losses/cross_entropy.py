@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tricklab.errors import UserError
 from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
+from tricklab.losses.soft_targets import over_classes, soft_target_of
 from tricklab.registry import component
 
 
@@ -21,6 +22,10 @@ class CrossEntropyLoss(nn.Module):
     The sum over the samples that are not ignored is divided by the sum of their targets' weights (``divisor: weights``,
     torch's mean) or by their number (``divisor: count``, OpenMMLab's ``avg_non_ignore``). Where every target is ignored
     the loss is 0 with a gradient of 0, not nan. Half-precision scores are computed in float32.
+
+    Where the batch has ``soft_target``, such as Mixup's, that is the target, and ``target`` is not read. Every class
+    counts by its share, in the sum and in the divisor: one-hot rows give what classes give, for any weights and
+    smoothing. (torch divides soft targets by their number, whatever the weights.) A row of zeros is ignored.
 
     Args:
         on: the model's output that it reads: scores (N, K, ...).
@@ -57,10 +62,13 @@ class CrossEntropyLoss(nn.Module):
         self.register_buffer("class_weight", found, persistent=False)
 
     def forward(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
-        """Scalar loss of scores (N, K, ...) and ``batch["target"]`` (N, ...) int64."""
-        target = batch["target"]
+        """Scalar loss of scores (N, K, ...) and ``batch["target"]`` (N, ...) int64, or ``soft_target`` (N, K, ...)."""
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
+        soft = soft_target_of(batch, logits)
+        if soft is not None:
+            return self._of_soft(logits, soft)
+        target = batch["target"]
         weight = None if self.class_weight is None else self.class_weight.to(logits)
         total = functional.cross_entropy(
             logits,
@@ -75,6 +83,17 @@ class CrossEntropyLoss(nn.Module):
             over = known.sum().to(logits.dtype)
         else:
             over = weight[target.where(known, 0)].where(known, 0).sum()
+        return total / over.where(over > 0, 1)
+
+    def _of_soft(self, logits: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
+        labelled = soft.sum(dim=1, keepdim=True)
+        smoothed = soft * (1 - self.label_smoothing) + labelled * (self.label_smoothing / logits.shape[1])
+        if self.class_weight is not None:
+            weight = over_classes(self.class_weight, logits)
+            smoothed = smoothed * weight
+            labelled = soft * weight if self.divisor == "weights" else labelled
+        total = -(smoothed * functional.log_softmax(logits, dim=1)).sum()
+        over = labelled.sum()
         return total / over.where(over > 0, 1)
 
     def expected_initial(self, classes: int) -> float:
