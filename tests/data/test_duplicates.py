@@ -119,8 +119,8 @@ def test_units_are_numbered_by_first_appearance():
 
 def test_unreadable_images_are_like_nothing(tmp_path):
     class_tree(tmp_path, {"a": 3, "b": 3})
-    for name in ("a/x.png", "a/y.png"):
-        (tmp_path / name).write_bytes(name.encode())
+    for name in ("a/x.png", "b/y.png"):
+        (tmp_path / name).write_bytes(b"nothing")
     images, _ = read(tmp_path)
     found = find_duplicates(images, survey_images(images, unreadable="skip"))
     assert found.facts()["units"] == 8
@@ -132,9 +132,9 @@ def test_unreadable_images_are_like_nothing(tmp_path):
 def test_plant_seedlings(real_data):
     images, keys = read(real_data("classification/plant_seedlings"))
     found = find_duplicates(images)
-    assert names(keys, found.identical) == [
-        [f"Common_wheat/{name}.jpg" for name in ("629176d9d", "78e98a1ea", "91f32c678")],
-        [f"Sugar_beet/{name}.jpg" for name in ("4fd1fe7ac", "9af73f331")],
+    assert [set(group) for group in names(keys, found.identical)] == [
+        {f"Common_wheat/{name}.jpg" for name in ("629176d9d", "78e98a1ea", "91f32c678")},
+        {f"Sugar_beet/{name}.jpg" for name in ("4fd1fe7ac", "9af73f331")},
     ]
     assert found.contradictions == ()
     assert found.facts() == {

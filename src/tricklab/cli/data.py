@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tricklab.cli.console import console
 
 if TYPE_CHECKING:
-    from tricklab.data.hyperspectral import HyperspectralData
     from tricklab.data.sources.catalogue import KnownScene
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Statistics of scenes, splits and their leakage, known data sets, synthetic scenes in real file formats.",
+    help="Statistics of images and scenes, splits and their leakage, known data sets, synthetic scenes in real file "
+    "formats.",
 )
 _Json = Annotated[bool, typer.Option("--json", help="one JSON document")]
 _Data = Annotated[Path | None, typer.Option(help="folder of the data files")]
@@ -28,15 +28,22 @@ _Block = Annotated[int, typer.Option(help="the block whose split is drawn", min=
 @app.command()
 def stats(
     what: Annotated[
-        list[str], typer.Argument(help="a recipe with +tricks and key=value; or a cube file and a label file")
+        list[str],
+        typer.Argument(help="a recipe with +tricks and key=value; a folder of images; or a cube file and a label file"),
     ],
     data: _Data = None,
     block: _Block = 0,
     as_json: _Json = False,
 ) -> None:
-    """What a scene holds: bands, type, range, faults, classes; of a recipe also its split and what it leaks.
+    """What images or a scene hold: classes, sizes, means, copies, faults; of a recipe also its split and what it leaks.
+
+    A folder of images means the recipe  data: {root: FOLDER, images: {type: ClassFolders}}; data.…=… changes it.
 
     Examples:
+
+      tricklab data stats photos
+
+      tricklab data stats photos data.images.type=SplitFolders data.split.type=GivenSplit --json
 
       tricklab data stats scene.mat scene_gt.mat
 
@@ -49,8 +56,13 @@ def stats(
     from tricklab.seeds import Seeds
 
     first = Path(what[0])
-    if first.suffix.lower() in ("", ".yaml", ".yml"):
-        holder, seed = _holder(what[0], what[1:], data)
+    if first.is_dir() or first.suffix.lower() in ("", ".yaml", ".yml"):
+        task, holder, seed = _holder(what[0], what[1:], data)
+        if task == "classification":
+            from tricklab.cli.data_images import image_stats
+
+            image_stats(holder, Seeds(seed, block), as_json)
+            return
         scene = holder.read()
         found = {**summarise(scene, holder.ignore), **summarise_split(holder, scene, Seeds(seed, block))[1]}
     else:
@@ -71,16 +83,31 @@ def stats(
 
 @app.command()
 def split(
-    recipe: Annotated[str, typer.Argument(help="a recipe file or the name of a shipped recipe")],
+    recipe: Annotated[str, typer.Argument(help="a recipe file, the name of a shipped recipe, or a folder of images")],
     changes: Annotated[list[str] | None, typer.Argument(help="+tricks and key=value")] = None,
-    out: Annotated[Path, typer.Option(help="folder for split.mat, leakage.json and split.png")] = Path("split"),
+    out: Annotated[
+        Path, typer.Option(help="folder for manifest.csv; of a scene for split.mat, leakage.json and split.png")
+    ] = Path("split"),
+    materialize: Annotated[
+        Path | None, typer.Option(help="lay images out as train/CLASS, val/CLASS … in this empty folder, as hard links")
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="with --materialize: copies instead of links")] = False,
     data: _Data = None,
     block: _Block = 0,
     as_json: _Json = False,
 ) -> None:
-    """Draw a recipe's split and write its masks, what it leaks, and a picture; nothing is overwritten.
+    """Draw a split and write it down; nothing is overwritten, nothing is deleted.
+
+    Of images a manifest is written, one line an image, which split: {type: Manifest, file: …} takes back; of a scene
+    the masks, what they leak, and a picture. Copies of a picture stay on one side.
 
     Examples:
+
+      tricklab data split photos data.split.train=0.8 data.split.val=0.2
+
+      tricklab data split photos data.split.type=ImageFolds data.split.fold=0 --out fold-0
+
+      tricklab data split photos --materialize photos-split
 
       tricklab data split demo --out split-0
 
@@ -89,9 +116,19 @@ def split(
     from tricklab.data.printing import show_split
     from tricklab.data.split_files import write_split
     from tricklab.data.summary import summarise_split
+    from tricklab.errors import UserError
     from tricklab.seeds import Seeds
 
-    holder, seed = _holder(recipe, changes or [], data)
+    task, holder, seed = _holder(recipe, changes or [], data)
+    if copy and materialize is None:
+        raise UserError("--copy says how to --materialize, which is not given", where="tricklab data split")
+    if task == "classification":
+        from tricklab.cli.data_images import image_split
+
+        image_split(holder, Seeds(seed, block), out / "manifest.csv", materialize, copy, as_json)
+        return
+    if materialize is not None:
+        raise UserError("--materialize is for images, not for scenes", where="tricklab data split")
     drawn, found = summarise_split(holder, holder.read(), Seeds(seed, block))
     paths = write_split(drawn, found["leakage"], out)
     if as_json:
@@ -190,21 +227,26 @@ def make(
     printer.print(f"in a recipe:  scene: {{{written}}}   with  --data {folder}", markup=False, soft_wrap=True)
 
 
-def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[HyperspectralData, int]:
-    """The ``data:`` component of a recipe, and the recipe's seed."""
+def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[str, Any, int]:
+    """The task of a recipe, its ``data:`` component, and its seed; a folder of images stands for a recipe."""
     from tricklab import tricks
     from tricklab.errors import UserError
     from tricklab.recipe import load, resolve
     from tricklab.registry import build
 
     overrides = [change for change in changes if not change.startswith("+")]
+    if Path(recipe).is_dir():
+        from tricklab.cli.data_images import settings_of_folder
+
+        return "classification", *settings_of_folder(recipe, changes, data)
     if data is not None:
         overrides.append(f"data.root={json.dumps(str(data))}")
     loaded = load(recipe, overrides=overrides, tricks=[change for change in changes if change.startswith("+")])
     resolved = resolve(tricks.apply(loaded).recipe)
-    if resolved.get("task") != "hyperspectral":
-        raise UserError(f"this command knows hyperspectral scenes, not {resolved.get('task')!r}", where=recipe)
-    return build("data", {"type": resolved.get("task"), **resolved.get("data")}), resolved.get("seed")
+    task = resolved.get("task")
+    if task not in ("hyperspectral", "classification"):
+        raise UserError(f"this command knows images with classes and hyperspectral scenes, not {task!r}", where=recipe)
+    return task, build("data", {"type": task, **resolved.get("data")}), resolved.get("seed")
 
 
 def _fetch(scene: KnownScene, folder: Path) -> list[dict[str, str]]:

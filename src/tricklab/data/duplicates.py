@@ -106,7 +106,7 @@ def find_duplicates(
     """
     looked = survey if survey is not None else survey_images(images, threads=threads, progress=progress)
     assert len(looked.sizes) == len(images)
-    identical = _identical(images)
+    identical = _identical(images, looked.readable)
     first = np.arange(len(images))
     for group in identical:
         first[list(group)] = group[0]
@@ -143,10 +143,11 @@ def join_units(labels: np.ndarray, count: int, left: np.ndarray, right: np.ndarr
     return rank[inverse]
 
 
-def _identical(images: ImageList) -> tuple[tuple[int, ...], ...]:
+def _identical(images: ImageList, readable: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """Groups of byte-identical files or pixels; only files of equal size are read."""
     by_size: dict[int, list[int]] = defaultdict(list)
-    for number, path in enumerate(images.paths):
+    for number in np.flatnonzero(readable).tolist():
+        path = images.paths[number]
         by_size[-1 if path is None else path.stat().st_size].append(number)
     by_digest: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     for size, numbers in by_size.items():

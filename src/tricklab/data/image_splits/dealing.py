@@ -29,7 +29,7 @@ def exact_shares(**shares: float) -> dict[str, Fraction]:
                 f"a share must be between 0 and 1, not {share}", where=f"{PLACE}.{name}", fix="0.3 is thirty percent"
             )
     exact = {name: Fraction(share).limit_denominator(_FINEST) for name, share in shares.items()}
-    total = sum(exact.values())
+    total = sum(exact.values(), Fraction(0))
     if abs(total - 1) > _ROUNDING:
         told = " + ".join(f"{name} {share:g}" for name, share in shares.items())
         raise UserError(

@@ -62,7 +62,7 @@ class GivenSplit:
     def _draw_val(self, images: ImageList, units: np.ndarray, sides: np.ndarray, seeds: Seeds) -> None:
         train = np.flatnonzero(sides == "train")
         chosen = images.take(train)
-        share = Fraction(repr(self.val))
+        share = Fraction(self.val).limit_denominator(10**6)
         wanted = quotas(chosen.counts(), [1 - share, share], chosen.classes, ("train", "val"))
         dealt = deal(units[train], chosen.labels, wanted, seeds.numpy("split"))
         sides[train[dealt == 1]] = "val"
