@@ -51,8 +51,12 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Tens
 def test_steps_equal_torch(config: dict[str, Any], kind: type[Any], arguments: dict[str, Any]) -> None:
     ours, theirs = network(), network()
     found = train(ours, build_optimizer(config, ours))
-    expected = train(theirs, kind(theirs.parameters(), **arguments))
+    fused = {} if kind is torch.optim.SGD else {"fused": True}
+    expected = train(theirs, kind(theirs.parameters(), **arguments, **fused))
     assert all(a.equal(b) for a, b in zip(found, expected, strict=True))
+    plain = network()
+    expected = train(plain, kind(plain.parameters(), **arguments, foreach=False))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_norm_and_bias_can_be_left_undecayed() -> None:

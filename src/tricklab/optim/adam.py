@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from tricklab.errors import UserError
-from tricklab.optim.optimizer import OptimizerRecipe, check_share
+from tricklab.optim.optimizer import OptimizerRecipe, check_share, on_cpu
 from tricklab.registry import component
 
 
@@ -45,4 +45,5 @@ class Adam(OptimizerRecipe):
         self.betas, self.eps, self.amsgrad = (betas[0], betas[1]), eps, amsgrad
 
     def make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return self.kind(groups, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad)  # type: ignore[call-arg]
+        fused = True if on_cpu(groups) else None
+        return self.kind(groups, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad, fused=fused)  # type: ignore[call-arg]
