@@ -177,7 +177,9 @@ def test_what_is_reported_is_of_mixed_images_alone() -> None:
 def test_a_batch_that_is_not_mixed_keeps_its_classes() -> None:
     given = batch(6)
     untouched = mixer({"type": "Mixup"}, off_epoch=3.0)(given, np.random.default_rng(0), 3.0)
-    assert untouched is given
+    assert "soft_target" not in untouched
+    assert untouched["image"] is given["image"]
+    assert not untouched["drawn"]["Mixup"].any()
     assert "soft_target" in mixer({"type": "Mixup"}, off_epoch=3.0)(given, np.random.default_rng(0), 2.99)
     seeds = [
         s for s in range(20) if "soft_target" not in mixer({"type": "Mixup"}, p=0.5)(given, np.random.default_rng(s), 0)

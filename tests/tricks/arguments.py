@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tricklab import tricks
+from tricklab.recipe import Recipe, load
 
 # arguments where a trick needs some, or where its defaults would do nothing in so short a run
 ARGUMENTS = {
@@ -16,9 +18,28 @@ ARGUMENTS = {
     "weight_decay": "(value=1e-3)",
     "ema": "(decay=0.9)",
     "swa": "(start=0.3)",
+    "normalise": "(kind=imagenet)",
+    "resize": "(how=crop)",
+    "random_crop": "(padding=2)",
 }
-# what the baseline must say so that the trick changes it
-BASELINE = {"whiten": ["data.whiten=false"]}
+# what the baseline must say so that the trick changes it, or so that it shows
+BASELINE = {"whiten": ["data.whiten=false"], "resize": ["data.size=[24, 32]"]}
+# what the contract is tested on where a trick is not for the first task
+RECIPES: dict[str, Any] = {
+    "hyperspectral": "demo",
+    "classification": {
+        "task": "classification",
+        "data": {"images": {"type": "SyntheticImages"}, "size": 32},
+        "model": {"type": "PixelSVM"},
+    },
+}
+
+
+def baseline(name: str) -> Recipe:
+    """The recipe, with the task of the trick, that its contract is tested on."""
+    tasks = tricks.get(name).tasks
+    task = "hyperspectral" if tasks == "all" or "hyperspectral" in tasks else tasks[0]
+    return load(RECIPES[task], BASELINE.get(name, []))
 
 
 def call_of(name: str) -> str:

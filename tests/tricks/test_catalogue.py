@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 
-from tests.tricks.arguments import BASELINE, call_of, own_tricks
+from tests.tricks.arguments import baseline, call_of, own_tricks
 from tricklab import tricks
 from tricklab.errors import UserError
-from tricklab.recipe import Recipe, load, parse, resolve
+from tricklab.recipe import load, parse, resolve
 from tricklab.tricks import Trick
 
 CATALOGUE = own_tricks()
 CONTRACT = {
     "step_decay", "warmup", "cosine", "poly", "one_cycle", "se", "no_head_relu", "dropout", "ema", "swa", "tta",
     "flips", "rot90", "spectral_noise", "band_dropout", "class_balanced", "class_weights", "label_smoothing",
-    "clip_norm", "sgd", "adamw", "weight_decay", "whiten", "no_whiten", "bf16",
+    "clip_norm", "sgd", "adamw", "weight_decay", "whiten", "no_whiten", "bf16", "horizontal_flip", "vertical_flip",
+    "rotation", "random_crop", "random_resized_crop", "colour_jitter", "random_grey", "randaugment", "trivial_augment",
+    "cutout", "random_erasing", "input_noise", "mixup", "cutmix", "mix", "normalise", "resize",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
@@ -30,12 +32,13 @@ WRITES = {
     "class_weights": "losses.0.class_weight", "label_smoothing": "losses.0.label_smoothing",
     "clip_norm": "train.clip_norm", "sgd": "optimizer", "adamw": "optimizer",
     "weight_decay": "optimizer.weight_decay", "whiten": "data.whiten", "no_whiten": "data.whiten",
-    "bf16": "train.precision",
+    "bf16": "train.precision", "horizontal_flip": "data.augment", "vertical_flip": "data.augment",
+    "rotation": "data.augment", "random_crop": "data.augment", "random_resized_crop": "data.augment",
+    "colour_jitter": "data.augment", "random_grey": "data.augment", "randaugment": "data.augment",
+    "trivial_augment": "data.augment", "cutout": "data.augment", "random_erasing": "data.augment",
+    "input_noise": "data.augment", "mixup": "data.batch_augment", "cutmix": "data.batch_augment",
+    "mix": "data.batch_augment", "normalise": "data.normalise", "resize": "data.resize",
 }  # fmt: skip
-
-
-def baseline(name: str) -> Recipe:
-    return load("demo", BASELINE.get(name, []))
 
 
 def test_the_catalogue_is_complete() -> None:

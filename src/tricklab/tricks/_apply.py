@@ -12,6 +12,7 @@ from tricklab.recipe.calls import TrickCall
 from tricklab.recipe.located import Located, Origin, plain
 from tricklab.recipe.paths import join, overlap
 from tricklab.recipe.recipe import Recipe
+from tricklab.tricks._alignment import aligned, moved
 from tricklab.tricks._arguments import bind
 from tricklab.tricks._base import Trick
 from tricklab.tricks._catalogue import catalogue, get
@@ -57,8 +58,10 @@ def apply(recipe: Recipe, calls: Sequence[TrickCall] | None = None) -> Applied:
     for place in _order([call for _, call in bound]):
         trick, call = bound[place]
         patched = _patched(trick, call, current)
-        written = difference(current.tree, patched.tree)
+        before, after = current.tree, patched.tree
+        written = difference(before, after)
         for earlier, paths in writes.items():
+            paths = writes[earlier] = {moved(path, before, after): change for path, change in paths.items()}
             _refuse_conflict(bound[earlier][1], call, paths, written)
         _refuse_nothing(trick, call, written)
         writes[place], current = written, patched
@@ -68,16 +71,18 @@ def apply(recipe: Recipe, calls: Sequence[TrickCall] | None = None) -> Applied:
 def difference(before: Any, after: Any, path: tuple[object, ...] = ()) -> Writes:
     """What differs between two trees of plain data: path to (before, after).
 
-    Items added to the end of a list are paths of their own; a list that got shorter is one path.
+    Items put into a list are paths of their own; a list that got shorter is one path.
 
-    >>> difference({"a": [1], "b": 2}, {"a": [1, 5], "b": 3})
-    {'a.1': (None, 5), 'b': (2, 3)}
+    >>> difference({"a": [1], "b": 2}, {"a": [5, 1], "b": 3})
+    {'a.0': (None, 5), 'b': (2, 3)}
     """
     if isinstance(before, dict) and isinstance(after, dict):
         keys = [*before, *(key for key in after if key not in before)]
         pairs = [(key, before.get(key), after.get(key)) for key in keys]
     elif isinstance(before, list) and isinstance(after, list) and len(before) <= len(after):
-        pairs = [(i, before[i] if i < len(before) else None, item) for i, item in enumerate(after)]
+        places = aligned(before, after)
+        olds = [None if place is None else before[place] for place in places]
+        pairs = list(zip(range(len(after)), olds, after, strict=True))
     else:
         same = type(before) is type(after) and before == after
         return {} if same else {join(path): (before, after)}
@@ -116,8 +121,10 @@ def _carried(before: Located | None, after: Located, origin: Origin) -> Located:
         child = before.child if before is not None else lambda segment: None
         return Located({key: _carried(child(str(key)), item, origin) for key, item in after.value.items()}, above)
     if isinstance(after.value, list):
-        child = before.child if before is not None else lambda segment: None
-        return Located([_carried(child(str(i)), item, origin) for i, item in enumerate(after.value)], above)
+        old = [] if before is None else before.value
+        places = aligned([plain(item) for item in old], [plain(item) for item in after.value])
+        pairs = zip(places, after.value, strict=True)
+        return Located([_carried(None if i is None else old[i], item, origin) for i, item in pairs], above)
     return Located(after.value, origin)
 
 

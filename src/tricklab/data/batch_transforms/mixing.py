@@ -80,13 +80,14 @@ class Mixer:
             A new mapping, in which ``target`` is the same. A batch that was not mixed has no new ``soft_target``.
         """
         images: Tensor = batch["image"]
-        if self.off_epoch is not None and epoch >= self.off_epoch:
-            return batch
         share, cut, boxes = self.draw(len(images), images.shape[-2], images.shape[-1], rng)
+        if self.off_epoch is not None and epoch >= self.off_epoch:
+            share = np.ones_like(share)
         changed = torch.from_numpy(share < 1)
         observe("mix/changed", changed.float())
         observe("mix/lambda", torch.from_numpy(share[share < 1]))
-        drawn = {**batch.get("drawn", {}), self.name: changed}
+        before = batch.get("drawn", {})
+        drawn = {**before, self.name: changed | before.get(self.name, False)}
         if not changed.any():
             return {**batch, "drawn": drawn}
         own = batch["soft_target"] if "soft_target" in batch else one_hot(batch["target"], self.classes)

@@ -1,0 +1,28 @@
+"""Boxes of one training image in another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tricklab.tricks._base import Proof, Recipe, trick
+from tricklab.tricks._images import was_mixed, with_mixing
+from tricklab.tricks._types import Chance, Positive
+
+if TYPE_CHECKING:
+    from tricklab.records.evidence import Evidence
+
+
+@trick("cutmix", tasks="classification", source="Yun et al., ICCV 2019, arXiv 1905.04899")
+def cutmix(recipe: Recipe, alpha: Positive = 1.0, p: Chance = 1.0, off_epoch: Positive | None = None) -> Recipe:
+    """Put a box of one image of a training batch into another; the targets mix by its area.
+
+    The share that stays is drawn from Beta(alpha, alpha); ``p`` is the chance of a batch; from ``off_epoch`` on nothing
+    is mixed. The training loss is then that of mixed targets: its curve is not comparable with one without.
+    """
+    return with_mixing(recipe, {"type": "CutMix", "alpha": alpha, "p": p, "off_epoch": off_epoch})
+
+
+@cutmix.probe(when="fit")
+def boxes_were_put_in(evidence: Evidence) -> Proof:
+    """Images were mixed, and not only with shares of 0 or 1."""
+    return was_mixed(evidence, "CutMix")
