@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import timm
 import torch
-from _compare import Row, Side, parser, show, time_row, turns_s
+from _compare import Row, Side, parser, show, time_row
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,6 +55,8 @@ def network(name: str, side: int) -> nn.Module:
         tiny = SIZES["tiny"]
         shape = (tiny.stem_hidden_dim, tiny.embed_dims, tiny.depths, tiny.mlp_ratios)
         return plain().PlainGroupMamba(CLASSES, *shape, scan=one_scan)
+    import timm
+
     kind = name.removeprefix("timm ")
     more: dict[str, Any] = {"img_size": side} if kind.startswith("swin") else {}
     return timm.create_model(kind, num_classes=CLASSES, drop_path_rate=0.0, **more)
@@ -64,53 +66,62 @@ def logits(output: Tensor | dict[str, Tensor]) -> Tensor:
     return output["main"] if isinstance(output, dict) else output
 
 
-def training(name: str, batch: int, side: int, device: str) -> Callable[[], float]:
-    """One optimizer step; returns the loss."""
+def both(name: str, batch: int, side: int, device: str) -> Callable[[], tuple[float, float]]:
+    """A training step and then an inference of the same images; returns the seconds of each."""
     keep_freed_memory()
     torch.manual_seed(0)
     model = network(name, side).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, foreach=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     images = torch.randn(batch, 3, side, side, device=device)
     targets = torch.arange(batch, device=device)
 
-    def step() -> float:
+    def train() -> None:
+        model.train()
         optimizer.zero_grad()
         loss = functional.cross_entropy(logits(model(images)), targets)
         loss.backward()
         optimizer.step()
-        return loss.item()
+        loss.item()  # waits for the device
 
-    return step
-
-
-def inference(name: str, batch: int, side: int, device: str) -> Callable[[], float]:
-    """One forward pass."""
-    keep_freed_memory()
-    torch.manual_seed(0)
-    model = network(name, side).to(device).eval()
-    images = torch.randn(batch, 3, side, side, device=device)
-
-    def step() -> float:
+    def infer() -> None:
+        model.eval()
         with torch.inference_mode():
-            return logits(model(images)).sum().item()
+            logits(model(images)).sum().item()
+
+    def step() -> tuple[float, float]:
+        begin = time.perf_counter()
+        train()
+        between = time.perf_counter()
+        infer()
+        return between - begin, time.perf_counter() - between
 
     return step
+
+
+def best_s(sides: list[Side], repeats: int, warm: int = 2) -> list[tuple[float, float]]:
+    """Best times of a training step and of an inference of each side; they take turns."""
+    times: list[list[tuple[float, float]]] = [[] for _ in sides]
+    for turn in range(warm + repeats):
+        for side, found in zip(sides, times, strict=True):
+            side.step_s()
+            if turn >= warm:
+                found.append(side.result())
+    return [(min(first for first, _ in found), min(second for _, second in found)) for found in times]
 
 
 def measure(threads: int, quick: bool, device: str, batch: int | None, size: int | None) -> list[Row]:
     """All lines."""
-    repeats = 4 if quick else 8
     cases = [(8, 64)] if quick else [(8, 64), (2, 224)]
     if batch is not None or size is not None:
         cases = [(batch or cases[0][0], size or cases[0][1])]
     results = []
-    for images, side in cases:
-        for prepare, what in ((training, "a training step"), (inference, "inference")):
-            sides = [Side(prepare, name, images, side, device, threads=threads) for name in ("ours", *PEERS)]
-            ours_s, *peers_s = turns_s(sides, repeats, warm=2)
-            for found in sides:
-                found.close()
-            name = f"GroupMamba tiny, {what}, {images} images of {side} x {side}, {device}"
+    for images, pixels in cases:
+        sides = [Side(both, name, images, pixels, device, threads=threads) for name in ("ours", *PEERS)]
+        ours, *peers = best_s(sides, 5 if quick else 10)
+        for side in sides:
+            side.close()
+        for what, ours_s, peers_s in zip(("a training step", "inference"), ours, zip(*peers, strict=True), strict=True):
+            name = f"GroupMamba tiny, {what}, {images} images of {pixels} x {pixels}, {device}"
             for (peer, bar), peer_s in zip(PEERS.items(), peers_s, strict=True):
                 more = {"threads": threads, "images_per_s": images / ours_s, "peer_images_per_s": images / peer_s}
                 results.append(time_row(name, peer, ours_s, peer_s, bar if what == "a training step" else None, **more))

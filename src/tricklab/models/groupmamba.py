@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -75,6 +74,7 @@ class GroupMamba(nn.Module):
     Raises:
         UserError: not four stages, a width that the groups do not divide or below 16, a probability outside [0, 1).
 
+    >>> import torch
     >>> model = GroupMamba(embed_dims=[16, 16, 32, 32], depths=[1, 1, 1, 1], classes=12).eval()
     >>> model(torch.zeros(2, 3, 50, 37))["main"].shape
     torch.Size([2, 12])

@@ -130,6 +130,8 @@ class Stem(nn.Module):
 
     def forward(self, image_BCHW: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """(batch, channels, height, width) → tokens (batch, pixels, channels) and their (height, width)."""
+        # channels last in memory is what tokens are, and what convolutions and batch norm are fastest with
+        image_BCHW = image_BCHW.contiguous(memory_format=torch.channels_last)
         return _tokens(self.proj(self.conv(image_BCHW)), self.norm)
 
 
