@@ -104,7 +104,7 @@ def test_build_gives_framework_arguments() -> None:
     built = registry.build("data", {"type": "playdata", "window": 5}, seeds="S", more=1)
     assert isinstance(built, ToyData)
     assert (built.window, built.seeds) == (5, "S")
-    with pytest.raises(TypeError, match="must be given seeds"):
+    with pytest.raises(UserError, match="needs seeds, which this task does not give"):
         registry.build("data", {"type": "playdata", "window": 5})
 
 

@@ -179,12 +179,16 @@ def check(kind: str, config: Mapping[str, Any], path: str = "", where: Where = l
 
 
 def build(kind: str, config: Mapping[str, Any], **given: Any) -> Any:
-    """Check a component's mapping and instantiate it. ``given`` may hold more than the component asks for."""
+    """Check a component's mapping and instantiate it. ``given`` may hold more than the component asks for.
+
+    Raises:
+        UserError: as ``check``; the component needs what its task does not give.
+    """
     values = check(kind, config, kind)
     cls = load(kind, values.pop("type"))
     missing = [key for key in cls.__component__["given"] if key not in given]
     if missing:
-        raise TypeError(f"{cls.__qualname__} must be given {', '.join(missing)}")
+        raise UserError(f"{config['type']} needs {', '.join(missing)}, which this task does not give", where=kind)
     return cls(**values, **{key: given[key] for key in cls.__component__["given"]})
 
 

@@ -12,9 +12,19 @@ if TYPE_CHECKING:
     from tricklab.tasks.base import Evaluation
 
 
+TITLES = {
+    "oa": "accuracy",
+    "aa": "average accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "top5": "top-5 accuracy",
+    "ece": "expected calibration error",
+}
+
+
 def command(
     run: Annotated[str, typer.Argument(help="a finished run, or the folder of one run")],
-    on: Annotated[str, typer.Option(help="which pixels: test, val or train")] = "test",
+    on: Annotated[str, typer.Option(help="which items: test, val or train")] = "test",
     data: Annotated[str | None, typer.Option(help="folder of the data files, if they have moved")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (those of the run)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
@@ -40,8 +50,9 @@ def command(
     folder = single_run(Path(run))
     loaded = load_run(folder.path, data=data, threads=threads)
     found = report(loaded, loaded.evaluate(on))
-    fold: Any = loaded.task
-    found["figures"] = [str(path) for path in run_figures(folder.path, fold.fold)]
+    task: Any = loaded.task
+    scene = task.fold if loaded.prepared.settings.task == "hyperspectral" else None
+    found["figures"] = [str(path) for path in run_figures(folder.path, scene)]
     if as_json:
         print(dumps(found, indent=2))
     else:
@@ -50,17 +61,20 @@ def command(
 
 def report(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
     """Everything that the command says, as plain data."""
-    from tricklab.metrics import binomial_standard_error, per_class_report
+    from tricklab.metrics import binomial_standard_error, overall_accuracy, per_class_report
 
     split = evaluation.split
     size = len(evaluation.targets)
+    accuracy = overall_accuracy(evaluation.confusion)
     leakage = loaded.task.facts().get("data/leakage", {}).get("splits", {}).get(split)
     return {
         "run": str(loaded.run.path),
         "split": split,
         "size": size,
+        "items": "pixels" if "oa" in evaluation.values else "images",
+        "accuracy": accuracy,
+        "standard_error": binomial_standard_error(accuracy, size),
         "values": evaluation.values,
-        "standard_error_oa": binomial_standard_error(evaluation.values["oa"], size),
         "trivial": loaded.task.trivial(split),
         "classes": per_class_report(evaluation.confusion, list(loaded.task.classes)),
         "confusion": evaluation.confusion.tolist(),
@@ -87,13 +101,13 @@ def show(found: dict[str, Any]) -> None:
     out.print(table)
     values, trivial = found["values"], found["trivial"]
     out.print(
-        f"\naccuracy {values['oa']:.4f} {found['size']}   (overall accuracy, number of {found['split']} pixels; "
-        f"standard error {found['standard_error_oa']:.4f} if they were independent)"
+        f"\naccuracy {found['accuracy']:.4f} {found['size']}   (overall accuracy, number of {found['split']} "
+        f"{found['items']}; standard error {found['standard_error']:.4f} if they were independent)"
     )
-    out.print(f"average accuracy {values['aa']:.4f}   kappa {values['kappa']:.4f}")
-    out.print(
-        f"always the commonest training class: accuracy {trivial['oa']:.4f}, average accuracy {trivial['aa']:.4f}"
-    )
+    others = [key for key in values if key not in ("oa", "accuracy", "loss")]
+    out.print("   ".join(f"{TITLES.get(key, key)} {values[key]:.4f}" for key in others))
+    said = ", ".join(f"{TITLES.get(key, key)} {value:.4f}" for key, value in trivial.items())
+    out.print(f"always the commonest training class: {said}")
     leakage = found["leakage"]
     if leakage:
         out.print(

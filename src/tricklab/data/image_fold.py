@@ -70,10 +70,8 @@ class ImageFold:
         return {name: torch.from_numpy(self.images.labels[found]) for name, found in self.members.items()}
 
     def name_of(self, split: str, index: int) -> str:
-        """What an image of a split is called: its path, or its number where it has none."""
-        number = int(self.members[split][index])
-        path = self.images.paths[number]
-        return f"{self.images.name} {number}" if path is None else str(path)
+        """What an image of a split is called: its path below the images' folder."""
+        return self.images.key(int(self.members[split][index]))
 
     def dataset(self, split: str, augment: bool | None = None) -> ImageDataset:
         """The images of a split.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -21,8 +22,8 @@ def fit_to_size(
     Args:
         image_3HW: uint8 (3, H, W).
         size: (height, width) wanted.
-        how: ``squash`` changes the aspect ratio; ``crop`` fills the frame and cuts the middle out; ``pad`` fits the whole
-            image and puts black around it.
+        how: ``squash`` changes the aspect ratio; ``crop`` fills the frame and cuts the middle out; ``pad`` fits the
+            whole image and puts black around it.
 
     Returns:
         uint8 (3, height, width).
@@ -43,7 +44,7 @@ def fit_to_size(
 
 def crop_to_size(
     image_3HW: Tensor,
-    box: tuple[float, float, float, float],
+    box: Sequence[float],
     size: tuple[int, int],
     interpolation: Interpolation = "bilinear",
 ) -> Tensor:
@@ -57,6 +58,10 @@ def _resized(image_3HW: Tensor, height: int, width: int, interpolation: Interpol
     if image_3HW.shape[-2:] == (height, width):
         return image_3HW
     mode = InterpolationMode.BILINEAR if interpolation == "bilinear" else InterpolationMode.BICUBIC
+    if height == width == 1:
+        # torch's kernel for bytes takes a single pixel for another memory layout and stops
+        values = functional.resize(image_3HW.float(), [1, 1], interpolation=mode, antialias=True)
+        return values.round().clamp(0, 255).to(torch.uint8)
     return functional.resize(image_3HW, [height, width], interpolation=mode, antialias=True)
 
 

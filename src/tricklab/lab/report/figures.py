@@ -52,13 +52,13 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | None = None) -> lis
 
 
 def fold_of(folder: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Fold:
-    """The data of a run's block, drawn again from its recipe.
+    """The scene of a run's block, split again as its recipe says.
 
     Args:
         data: folder of the data files; the run's own if not given.
 
     Raises:
-        UserError: the run is not one of a recipe, or its data are not to be had.
+        UserError: the run is not one of a recipe, has no scene, or its data are not to be had.
     """
     from tricklab.recipe import load, resolve, settings
     from tricklab.registry import load as load_component
@@ -71,6 +71,8 @@ def fold_of(folder: str | os.PathLike[str], data: str | os.PathLike[str] | None 
     if data is not None:
         tree["data"]["root"] = os.fspath(data)
     chosen = settings(resolve(load(tree)))
+    if chosen.task != "hyperspectral":
+        raise UserError(f"{chosen.task} has no scene to draw a map of", where=os.fspath(folder))
     task = load_component("task", chosen.task)(settings=chosen, seeds=Seeds(chosen.seed, run.declared["block"]))
     task.prepare()
     found: Fold = task.fold

@@ -1,0 +1,121 @@
+"""Image classification: data to metrics, on drawn shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from tricklab import registry
+from tricklab.errors import UserError
+from tricklab.recipe import load, resolve, settings
+from tricklab.seeds import Seeds
+from tricklab.tasks.classification import RUNNING, ClassificationTask
+
+TINY: dict[str, Any] = {
+    "task": "classification",
+    "data": {
+        "images": {"type": "SyntheticImages", "classes": 3, "per_class": 20, "size": 24},
+        "size": 24,
+        "split": {"type": "Stratified", "train": 0.7, "val": 0.3},
+    },
+    "model": {"type": "timm", "name": "resnet10t"},
+    "metric": {"monitor": "val/accuracy"},
+}
+
+
+def task_of(*overrides: str, block: int = 0) -> ClassificationTask:
+    chosen = settings(resolve(load(TINY, list(overrides))))
+    task: ClassificationTask = registry.load("task", "classification")(settings=chosen, seeds=Seeds(0, block))
+    task.prepare()
+    return task
+
+
+def test_evaluation_gives_scikit_learns_scores() -> None:
+    task = task_of()
+    model = task.build_model().eval()
+    found = task.evaluate(model, "val")
+    assert found.targets.tolist() == task.fold.targets["val"].tolist()
+    assert found.values["accuracy"] == pytest.approx(accuracy_score(found.targets, found.predictions))
+    balanced = balanced_accuracy_score(found.targets, found.predictions)
+    assert found.values["balanced_accuracy"] == pytest.approx(balanced)
+    labels = range(3)
+    f1 = f1_score(found.targets, found.predictions, average="macro", labels=labels, zero_division=0.0)
+    assert found.values["macro_f1"] == pytest.approx(f1)
+    assert "top5" not in found.values
+    assert found.loss == pytest.approx(torch.nn.functional.nll_loss(
+        torch.from_numpy(found.probabilities).log(), torch.from_numpy(found.targets)
+    ).item(), rel=1e-4)  # fmt: skip
+
+
+def test_blocks_redraw_split_and_weights_and_repeat_themselves() -> None:
+    one, again, other = task_of(), task_of(), task_of(block=1)
+    assert one.digest() == again.digest() != other.digest()
+    weights = [next(iter(task.build_model().parameters())) for task in (one, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_a_training_batch_is_normalised_by_the_training_images_alone() -> None:
+    task = task_of()
+    everything = task.fold.dataset("train", augment=False).__getitems__(list(range(task.sizes()["train"])))
+    channels = everything["image"].double().transpose(0, 1).flatten(1)
+    torch.testing.assert_close(channels.mean(dim=1), torch.zeros(3, dtype=torch.float64), atol=1e-5, rtol=0)
+    torch.testing.assert_close(channels.std(dim=1, correction=0), torch.ones(3, dtype=torch.float64), atol=1e-5, rtol=0)
+    assert task.facts()["data/statistics_fitted_on"]["other_pixels"] == 0
+
+
+def test_running_normalisation_is_a_part_of_the_network() -> None:
+    plain, running = task_of("data.normalise=none"), task_of("data.normalise=running")
+    model = running.build_model()
+    own = plain.build_model().state_dict()
+    found = model.state_dict()
+    assert set(found) - set(own) == {
+        f"{RUNNING}.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")
+    }
+    assert all(torch.equal(found[name], own[name]) for name in own)
+    model.train()(torch.full((4, 3, 24, 24), 0.5))
+    assert model.get_submodule(RUNNING).running_mean.tolist() == pytest.approx([0.05] * 3)
+
+
+def test_a_trivial_predictor_says_the_commonest_training_class() -> None:
+    task = task_of()
+    assert task.trivial("val")["accuracy"] == pytest.approx(1 / 3)
+    assert task.trivial("val")["macro_f1"] == pytest.approx(1 / 6)
+
+
+def test_mixing_depends_on_the_micro_batch_alone() -> None:
+    task = task_of("data.batch_augment=[{type: Mixup}]")
+    batch = task.fold.dataset("train").__getitems__(list(range(9)))
+    first, again, other = (task.augment_batch(dict(batch), 0.0, number) for number in (3, 3, 4))
+    assert torch.equal(first["image"], again["image"])
+    assert not torch.equal(first["image"], other["image"])
+    assert first["soft_target"].sum(dim=1).tolist() == pytest.approx([1.0] * 9)
+
+
+def test_a_forest_on_all_pixels_is_a_baseline() -> None:
+    task = task_of("model={type: PatchForest, trees: 20}")
+    model = task.build_model()
+    task.fit_classical(model, 0)
+    found = task.evaluate_classical(model, "train")
+    assert found.loss is None
+    assert found.values["accuracy"] > 0.9
+    assert task.evaluate_classical(model, "val").confusion.sum() == len(task.fold.targets["val"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("evaluate.method=dense", "evaluate.method: images have no windows"),
+        ("train.share_convolutions=true", "train.share_convolutions: images have no windows"),
+        ("metric.monitor=val/top5", "metric.monitor: with 3 classes"),
+        ("data.size=0", "data.size"),
+        ("data.normalise={mean: [125, 120, 110], std: [50, 50, 50]}", "divide numbers for bytes by 255"),
+        ("data.normalise={mean: [0.5, 0.5, 0.5]}", "expected mean and std"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_error(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message.replace("[", r"\[").replace(".", r"\.")):
+        task_of(override)
