@@ -83,7 +83,12 @@ def _gradients(ctx: Any, dy: Tensor | None, _: Tensor | None) -> tuple[Tensor | 
     return (*present, *(None,) * 6)
 
 
+def _no_second_gradients(ctx: Any, *_: Tensor | None) -> Any:
+    raise RuntimeError("selective_scan's kernels have no second derivatives: use backend='torch'")
+
+
 torch.library.register_autograd("tricklab::selective_scan", _gradients, setup_context=_keep_inputs, lib=_LIBRARY)
+torch.library.register_autograd("tricklab::selective_scan_backward", _no_second_gradients, lib=_LIBRARY)
 
 
 def fused_scan(tensors: Sequence[Tensor | None], settings: Sequence[Any], keep: bool) -> Tensor:

@@ -105,7 +105,7 @@ def _check_shapes(
     groups, orders = B.shape[2:]
     if groups < 1 or orders < 1 or channels % groups:
         raise ValueError(
-            f"u {_shape(u)} has {channels} channels, which B {_shape(B)} does not part into {groups} groups"
+            f"u {_shape(u)} has {channels} channels, not a multiple of the {groups} groups of B {_shape(B)}"
         )
     wanted = {
         "delta": (delta, (batch, length, channels)),
