@@ -51,7 +51,7 @@ def test_every_key_of_the_shipped_recipes_is_known_to_it(schema: dict[str, Any])
     for name in shipped():
         tree = load(name).tree
         assert set(tree) <= set(schema["properties"])
-        assert set(tree["data"]) <= set(schema["$defs"]["data_hyperspectral"]["properties"])
+        assert set(tree["data"]) <= set(schema["$defs"][f"data_{tree['task']}"]["properties"])
         assert set(resolve(load(name)).tree["train"]) <= set(schema["$defs"]["Train"]["properties"])
 
 

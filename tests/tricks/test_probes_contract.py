@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -22,20 +23,27 @@ TINY = {
     "model": {"type": "HybridSN"},
     "train": {"epochs": 3, "batch_size": 16, "log_every": {"iterations": 2}},
 }
-Run = Callable[[str | None, list[str]], Evidence]
+TINY_IMAGES = {
+    "task": "classification",
+    "data": {"images": {"type": "SyntheticImages", "per_class": 20}, "size": 32},
+    "model": {"type": "timm", "name": "test_resnet"},
+    "train": {"epochs": 3, "batch_size": 16, "log_every": {"iterations": 2}},
+    "metric": {"monitor": "val/accuracy"},
+}
+Run = Callable[[dict[str, Any], str | None, list[str]], Evidence]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Train and evaluate the tiny recipe, with a trick or without; the same run is made once."""
+    """Train and evaluate a task's tiny recipe, with a trick or without; the same run is made once."""
     from tricklab.engine import execute
 
-    done: dict[tuple[str | None, tuple[str, ...]], Evidence] = {}
+    done: dict[tuple[str, str | None, tuple[str, ...]], Evidence] = {}
 
-    def one(call: str | None, overrides: list[str]) -> Evidence:
-        key = (call, tuple(overrides))
+    def one(recipe: dict[str, Any], call: str | None, overrides: list[str]) -> Evidence:
+        key = (recipe["task"], call, tuple(overrides))
         if key not in done:
-            applied = tricks.apply(load(TINY, overrides, [call] if call else []))
+            applied = tricks.apply(load(recipe, overrides, [call] if call else []))
             folder = tmp_path_factory.mktemp("runs") / "tiny" / "arm" / "0"
             declared = [{"name": c.name, "arguments": c.arguments, "writes": {}} for c in applied.calls]
             RunFolder.create(folder, recipe=applied.recipe.tree, block=0, arm="arm", experiment="tiny", tricks=declared)
@@ -50,7 +58,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize("name", [trick.name for trick in own_tricks()])
 def test_probes_pass_when_on_and_fail_when_off(name: str, run: Run) -> None:
     call, overrides = call_of(name), BASELINE.get(name, [])
-    on, off = run(call, overrides), run(None, overrides)
+    recipe = TINY if tricks.get(name).fits("hyperspectral") else TINY_IMAGES
+    on, off = run(recipe, call, overrides), run(recipe, None, overrides)
     assert on.status["state"] == "finished", on.status
     assert off.status["state"] == "finished", off.status
     probes = tricks.probes([tricks.parse(call)])
