@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from tricklab.errors import UserError
 from tricklab.models.groupmamba import GroupMamba
-from tricklab.records.trees import load_tree
+from tricklab.models.weight_files import read_state_dict
 
-AVERAGED = ("model_ema", "state_dict_ema")
-RAW = ("model", "state_dict")
-PREFIX = "module."
 HEADS = ("head.", "dist_head.")
 CLASSIFIER = ("post_network.", *HEADS)
 
@@ -49,7 +42,7 @@ def load_weights(model: GroupMamba, path: str | os.PathLike[str], entry: str | N
             has another shape; the model is then unchanged.
     """
     place = str(path)
-    found_entry, given = _state_dict(_read(Path(path)), entry, place)
+    found_entry, given = read_state_dict(path, entry)
     own = model.state_dict()
     fresh = {name for name in own if name.startswith(HEADS) and _differs(own[name], given.get(name))}
     missing = [name for name in own if name not in given and name not in fresh]
@@ -67,48 +60,6 @@ def load_weights(model: GroupMamba, path: str | os.PathLike[str], entry: str | N
     return LoadedWeights(
         found_entry, tuple(name for name in own if name not in fresh), tuple(sorted(fresh)), tuple(unused)
     )
-
-
-def _read(place: Path) -> Any:
-    if place.suffix == ".safetensors":
-        return load_tree(place)
-    if not place.is_file():
-        raise UserError("no such file", where=str(place))
-    try:
-        return torch.load(place, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(
-            f"this file cannot be read as tensors and plain data: {str(error).splitlines()[0]}",
-            where=str(place),
-            fix="training checkpoints may hold objects of their project: where it is trusted, load it there and save "
-            "its state dict alone",
-        ) from None
-
-
-def _state_dict(tree: Any, entry: str | None, place: str) -> tuple[str, dict[str, Tensor]]:
-    """The name of the entry and its weights without ``module.``."""
-    chosen = tree
-    name = ""
-    if isinstance(tree, Mapping) and (entry is not None or not _is_state_dict(tree)):
-        known = [key for key, value in tree.items() if _is_state_dict(value)]
-        name = entry or next((key for key in (*AVERAGED, *RAW) if key in known), "")
-        if name not in known:
-            raise UserError(
-                f"no state dict named {entry!r} in this file" if entry else "no state dict in this file",
-                where=place,
-                fix=f"entry may be {', '.join(map(repr, known))}" if known else None,
-            )
-        chosen = tree[name]
-    if not _is_state_dict(chosen):
-        raise UserError("no state dict in this file", where=place)
-    wrapped = all(key.startswith(PREFIX) for key in chosen)
-    return name, {key.removeprefix(PREFIX) if wrapped else key: value for key, value in chosen.items()}
-
-
-def _is_state_dict(value: Any) -> bool:
-    if not isinstance(value, Mapping) or not value:
-        return False
-    return all(isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in value.items())
 
 
 def _differs(own: Tensor, given: Tensor | None) -> bool:
