@@ -12,7 +12,7 @@ from torchvision.transforms import RandomErasing as TheirErasing
 
 from tests.data.image_batches import draws, noise
 from tricklab.data.image_transforms.cutout import Cutout
-from tricklab.data.image_transforms.holes import fill_holes, fitting_holes
+from tricklab.data.image_transforms.holes import fitting_holes
 from tricklab.data.image_transforms.random_erasing import RandomErasing
 
 COUNT = 600
@@ -134,12 +134,3 @@ def test_cutout_fills_with_the_images_own_mean() -> None:
         hole = after[:, top:bottom, left:right].flatten(1)
         assert (hole == hole[:, :1]).all()
         assert hole[:, 0].tolist() == before.double().mean((1, 2)).round().long().tolist()
-
-
-def test_filling_takes_the_boxes_and_nothing_else() -> None:
-    images = torch.zeros(2, 3, 5, 6)
-    boxes = np.array([[1, 2, 3, 6], [0, 0, 0, 0]])
-    found = fill_holes(images, boxes, torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
-    expected = images.clone()
-    expected[0, :, 1:3, 2:6] = torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1)
-    assert torch.equal(found, expected)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms import colours
 from tricklab.data.image_transforms.arguments import between, check_chance
+from tricklab.data.image_transforms.few_at_a_time import differ, replace
 from tricklab.errors import UserError
 from tricklab.registry import component
 
@@ -56,11 +56,8 @@ class ColourJitter:
         before = images_N3HW.clone()
         for place in range(4):
             for number, (name, strength) in enumerate(self.strengths.items()):
-                here = np.flatnonzero(chosen & (order[:, place] == number))
-                if not strength or not len(here):
-                    continue
-                low, high = (-strength, strength) if name == "hue" else (max(0.0, 1 - strength), 1 + strength)
-                amount = torch.from_numpy(between(lots[here, 5 + number], low, high))
-                rows = torch.from_numpy(here)
-                images_N3HW[rows] = getattr(colours, name)(images_N3HW[rows], amount)
-        return images_N3HW, (images_N3HW != before).flatten(1).any(dim=1)
+                if strength:
+                    here = chosen & (order[:, place] == number)
+                    low, high = (-strength, strength) if name == "hue" else (max(0.0, 1 - strength), 1 + strength)
+                    replace(images_N3HW, here, getattr(colours, name), between(lots[:, 5 + number], low, high))
+        return images_N3HW, differ(images_N3HW, before)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from tricklab.data.image_transforms.tables import look_up
 
 
 def luminance(images_N3HW: Tensor) -> Tensor:
@@ -25,13 +26,14 @@ def grey(images_N3HW: Tensor) -> Tensor:
 
 def brightness(images_N3HW: Tensor, factor_N: Tensor) -> Tensor:
     """Towards black below 1, brighter above."""
-    return _to_bytes(images_N3HW.to(torch.float32).mul_(_column(factor_N)))
+    return _blend_with(torch.zeros(len(factor_N)), images_N3HW, factor_N)
 
 
 def contrast(images_N3HW: Tensor, factor_N: Tensor) -> Tensor:
     """Towards the image's mean grey below 1, away from it above."""
-    mean = luminance(images_N3HW).to(torch.float64).mean(dim=(1, 2, 3)).add_(0.5).floor_()
-    return _blend(mean.to(torch.float32).view(-1, 1, 1, 1), images_N3HW, factor_N)
+    grey_N1HW = luminance(images_N3HW)
+    mean = (grey_N1HW.sum(dim=(1, 2, 3)) / grey_N1HW[0].numel() + 0.5).floor_()
+    return _blend_with(mean, images_N3HW, factor_N)
 
 
 def saturation(images_N3HW: Tensor, factor_N: Tensor) -> Tensor:
@@ -43,10 +45,12 @@ def sharpness(images_N3HW: Tensor, factor_N: Tensor) -> Tensor:
     """Towards smooth below 1 (3 × 3, centre 5 of 13; the border stays), sharper above."""
     smooth = images_N3HW.to(torch.float32)
     if min(images_N3HW.shape[-2:]) >= 3:
-        kernel = torch.ones(1, 1, 3, 3)
-        kernel[0, 0, 1, 1] = 5.0
-        inner = functional.conv2d(smooth.flatten(0, 1).unsqueeze(1), kernel).div_(13.0).add_(0.5).floor_()
-        smooth[:, :, 1:-1, 1:-1] = inner.view(*smooth.shape[:2], *inner.shape[-2:])
+        across = smooth[..., :-2] + smooth[..., 1:-1]
+        across += smooth[..., 2:]
+        inner = across[:, :, :-2] + across[:, :, 1:-1]
+        inner += across[:, :, 2:]
+        inner.add_(smooth[:, :, 1:-1, 1:-1], alpha=4.0)
+        smooth[:, :, 1:-1, 1:-1] = inner.div_(13.0).add_(0.5).floor_()
     return _blend(smooth, images_N3HW, factor_N)
 
 
@@ -74,14 +78,17 @@ def hue(images_N3HW: Tensor, turn_N: Tensor) -> Tensor:
     return torch.stack(channels, dim=1).round_().to(torch.uint8)
 
 
-def _column(factor_N: Tensor) -> Tensor:
-    return factor_N.to(torch.float32).view(-1, 1, 1, 1)
-
-
 def _blend(start: Tensor, images_N3HW: Tensor, factor_N: Tensor) -> Tensor:
     """start + factor (images - start), cut to 0 … 255 and then to whole numbers, as Pillow's ``Image.blend``."""
     difference = images_N3HW.to(torch.float32).sub_(start)
-    return _to_bytes(difference.mul_(_column(factor_N)).add_(start))
+    return _to_bytes(difference.mul_(factor_N.to(torch.float32).view(-1, 1, 1, 1)).add_(start))
+
+
+def _blend_with(start_N: Tensor, images_N3HW: Tensor, factor_N: Tensor) -> Tensor:
+    """The same with one number per image: the 256 bytes that there are, blended once."""
+    bytes_T = torch.arange(256, dtype=torch.float32)
+    tables = start_N.unsqueeze(1) + factor_N.to(torch.float32).unsqueeze(1) * (bytes_T - start_N.unsqueeze(1))
+    return look_up(images_N3HW, _to_bytes(tables).unsqueeze(1).expand(-1, 3, -1))
 
 
 def _to_bytes(values: Tensor) -> Tensor:

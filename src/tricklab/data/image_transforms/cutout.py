@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import between, check_chance, check_range, whole
-from tricklab.data.image_transforms.holes import fill_holes, placed
+from tricklab.data.image_transforms.holes import placed
 from tricklab.errors import UserError
 from tricklab.registry import component
 
@@ -65,11 +65,12 @@ class Cutout:
         lots = draw(4)
         boxes = self._squares(draw, size) if self.square else self._rectangles(lots[:, 2:], draw, size)
         filled = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        chosen = torch.from_numpy((lots[:, 0] < self.p) & filled)
-        here = images_N3HW[chosen]
-        colours = self._colours(here, lots[chosen.numpy(), 1])
-        images_N3HW[chosen] = fill_holes(here, boxes[chosen.numpy()], colours)
-        return images_N3HW, chosen
+        chosen = (lots[:, 0] < self.p) & filled
+        # holes differ in size; each touches its own pixels only
+        for number in np.flatnonzero(chosen):
+            top, left, bottom, right = boxes[number].tolist()
+            images_N3HW[number, :, top:bottom, left:right] = self._colour(images_N3HW[number], lots[number, 1])
+        return images_N3HW, torch.from_numpy(chosen)
 
     def _rectangles(self, lots_N2: np.ndarray, draw: Draw, size: tuple[int, int]) -> np.ndarray:
         pixels = between(lots_N2[:, 0], *self.area) * size[0] * size[1]
@@ -83,9 +84,7 @@ class Cutout:
         corner = whole(draw(2), np.array(size)) - side // 2
         return np.concatenate([corner.clip(0, size), (corner + side).clip(0, size)], axis=1)
 
-    def _colours(self, images_N3HW: Tensor, lots_N: np.ndarray) -> Tensor:
+    def _colour(self, image_3HW: Tensor, lot: float) -> Tensor | int:
         if self.value == "mean":
-            return images_N3HW.to(torch.float32).mean(dim=(2, 3)).round_().to(torch.uint8)
-        if self.value == "grey":
-            return torch.from_numpy(whole(lots_N, 256)).to(torch.uint8).unsqueeze(1)
-        return torch.full((len(images_N3HW), 1), int(self.value), dtype=torch.uint8)
+            return image_3HW.to(torch.float32).mean(dim=(1, 2), keepdim=True).round_().to(torch.uint8)
+        return int(lot * 256) if self.value == "grey" else int(self.value)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import between, whole
@@ -45,19 +43,3 @@ def placed(draw: Draw, size: tuple[int, int], sizes_N2: np.ndarray) -> np.ndarra
     lots = draw(2)
     corner = whole(lots, np.array(size) - sizes_N2 + 1)
     return np.concatenate([corner, corner + sizes_N2], axis=1)
-
-
-def fill_holes(images_N3HW: Tensor, boxes_N4: np.ndarray, colours_N3: Tensor) -> Tensor:
-    """The images with one colour in each one's box.
-
-    Args:
-        images_N3HW: any type.
-        boxes_N4: int64 top, left, bottom, right.
-        colours_N3: of the images' type, (N, 3) or (N, 1).
-    """
-    height, width = images_N3HW.shape[-2:]
-    top, left, bottom, right = torch.from_numpy(boxes_N4).unsqueeze(2).unbind(1)
-    row, column = torch.arange(height), torch.arange(width)
-    rows, columns = (row >= top) & (row < bottom), (column >= left) & (column < right)
-    inside = (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
-    return torch.where(inside, colours_N3[:, :, None, None], images_N3HW)

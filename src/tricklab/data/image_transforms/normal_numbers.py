@@ -14,8 +14,7 @@ def normal_numbers(lot: float, shape: tuple[int, ...]) -> Tensor:
         lot: one uniform number in [0, 1) from an image's own stream; it decides all of them.
         shape: of the result.
     """
-    generator = np.random.Generator(np.random.SFC64(int(lot * 2.0**53)))
-    return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))
+    return torch.empty(shape).normal_(generator=torch.Generator().manual_seed(int(lot * 2.0**53)))
 
 
 def normal_columns(lots_N2: np.ndarray) -> np.ndarray:

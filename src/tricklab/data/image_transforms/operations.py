@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor
 
 from tricklab.data.image_transforms import colours, tables
+from tricklab.data.image_transforms.few_at_a_time import replace
 from tricklab.data.image_transforms.warping import rotations, shears, translations, warp
 
-Operation = Callable[[Tensor, Tensor, Sequence[int]], Tensor]
+Operation = Callable[..., Tensor]
 
 
 def _rotate(images: Tensor, degrees: Tensor, fill: Sequence[int]) -> Tensor:
@@ -68,7 +70,4 @@ def apply_operations(
         fill: colour of what was outside the image.
     """
     for number, name in enumerate(names):
-        here = np.flatnonzero(choice_N == number)
-        if len(here):
-            rows = torch.from_numpy(here)
-            images_N3HW[rows] = OPERATIONS[name](images_N3HW[rows], torch.from_numpy(arguments_N[here]), fill)
+        replace(images_N3HW, choice_N == number, functools.partial(OPERATIONS[name], fill=fill), arguments_N)

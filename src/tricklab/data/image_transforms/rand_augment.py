@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import check_chance, check_colour, whole
+from tricklab.data.image_transforms.few_at_a_time import differ
 from tricklab.data.image_transforms.normal_numbers import normal_columns
 from tricklab.data.image_transforms.operations import apply_operations
 from tricklab.errors import UserError
@@ -79,7 +80,7 @@ class RandAugment:
                 here = choice == number
                 arguments[here] = argument_of(name, level[here] / 10, sign[here], self.increasing, size)
             apply_operations(images_N3HW, _OPERATIONS, choice, arguments, self.fill)
-        return images_N3HW, (images_N3HW != before).flatten(1).any(dim=1)
+        return images_N3HW, differ(images_N3HW, before)
 
 
 def argument_of(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import whole
@@ -41,23 +41,22 @@ class RandomCrop:
                 where="RandomCrop.padding",
             )
         shift = whole(draw(2), 2 * self.padding + 1) - self.padding
-        rows, columns = self._places(shift[:, :1], height), self._places(shift[:, 1:], width)
-        number, channel = torch.arange(len(shift)).view(-1, 1, 1, 1), torch.arange(3).view(1, -1, 1, 1)
-        found = images_N3HW[number, channel, rows.view(-1, 1, height, 1), columns.view(-1, 1, 1, width)]
-        if self.border == "black":
-            inside = _inside(shift[:, :1], height).unsqueeze(2) & _inside(shift[:, 1:], width).unsqueeze(1)
-            found *= inside.unsqueeze(1)
+        bordered = self._bordered(images_N3HW)
+        found = torch.empty_like(images_N3HW)
+        for image, wide, (down, right) in zip(found, bordered, (shift + self.padding).tolist(), strict=True):
+            image.copy_(wide[:, down : down + height, right : right + width])
         return found, torch.from_numpy((shift != 0).any(axis=1))
 
-    def _places(self, shift_N1: np.ndarray, length: int) -> Tensor:
-        """Which row or column of the image each one of the result shows, int64 (N, length)."""
-        places = torch.arange(length) + torch.from_numpy(shift_N1)
+    def _bordered(self, images_N3HW: Tensor) -> Tensor:
+        if self.border == "black":
+            return functional.pad(images_N3HW, [self.padding] * 4)
+        rows, columns = (self._places(length) for length in images_N3HW.shape[-2:])
+        return images_N3HW.index_select(2, rows).index_select(3, columns)
+
+    def _places(self, length: int) -> Tensor:
+        """Which row or column of the image each one of the bordered image shows, int64."""
+        places = torch.arange(-self.padding, length + self.padding)
         if self.border == "reflect":
             places = places.abs()
             return torch.minimum(places, 2 * (length - 1) - places)
         return places.clamp(0, length - 1)
-
-
-def _inside(shift_N1: np.ndarray, length: int) -> Tensor:
-    places = torch.arange(length) + torch.from_numpy(shift_N1)
-    return (places >= 0) & (places < length)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import check_chance, check_range
-from tricklab.data.image_transforms.holes import fill_holes, fitting_holes
+from tricklab.data.image_transforms.holes import fitting_holes
 from tricklab.data.image_transforms.normal_numbers import normal_numbers
 from tricklab.registry import component
 
@@ -49,17 +49,14 @@ class RandomErasing:
         lots = draw(2)
         boxes, fits = fitting_holes(draw, size, self.area, self.ratio)
         chosen = (lots[:, 0] < self.p) & fits
-        numbers = np.flatnonzero(chosen)
-        if self.mode == "pixel":
-            # holes differ in size: each has its own block of numbers
-            for number in numbers:
-                top, left, bottom, right = boxes[number].tolist()
-                noise = normal_numbers(lots[number, 1], (3, bottom - top, right - left))
-                images_N3HW[number, :, top:bottom, left:right] = noise
-            return images_N3HW, torch.from_numpy(chosen)
-        colours = torch.zeros(len(numbers), 3)
-        if self.mode == "rand" and len(numbers):
-            colours = torch.stack([normal_numbers(lots[number, 1], (3,)) for number in numbers])
-        rows = torch.from_numpy(numbers)
-        images_N3HW[rows] = fill_holes(images_N3HW[rows], boxes[numbers], colours)
+        # holes differ in size; each touches its own pixels only and has its own stream of numbers
+        for number in np.flatnonzero(chosen):
+            top, left, bottom, right = boxes[number].tolist()
+            hole = images_N3HW[number, :, top:bottom, left:right]
+            hole.copy_(self._filling(lots[number, 1], bottom - top, right - left))
         return images_N3HW, torch.from_numpy(chosen)
+
+    def _filling(self, lot: float, height: int, width: int) -> Tensor:
+        if self.mode == "const":
+            return torch.zeros(())
+        return normal_numbers(lot, (3, height, width) if self.mode == "pixel" else (3, 1, 1))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import between, check_chance, check_colour
+from tricklab.data.image_transforms.few_at_a_time import replace
 from tricklab.data.image_transforms.warping import rotations, warp
 from tricklab.errors import UserError
 from tricklab.registry import component
@@ -34,9 +35,10 @@ class Rotation:
     def __call__(self, images_N3HW: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
         """Turn some images of a batch; see :class:`tricklab.data.image_dataset.ImageTransform`."""
         lots = draw(2)
-        chosen = torch.from_numpy(lots[:, 0] < self.p)
-        angles = torch.from_numpy(between(lots[:, 1], -self.degrees, self.degrees))[chosen]
-        height, width = images_N3HW.shape[-2:]
-        if len(angles):
-            images_N3HW[chosen] = warp(images_N3HW[chosen], rotations(angles, height, width), self.fill)
-        return images_N3HW, chosen
+        chosen = lots[:, 0] < self.p
+        angles = between(lots[:, 1], -self.degrees, self.degrees)
+        replace(images_N3HW, chosen, self._turned, angles)
+        return images_N3HW, torch.from_numpy(chosen)
+
+    def _turned(self, images_N3HW: Tensor, degrees_N: Tensor) -> Tensor:
+        return warp(images_N3HW, rotations(degrees_N, *images_N3HW.shape[-2:]), self.fill)

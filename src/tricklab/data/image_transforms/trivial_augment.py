@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import check_colour, whole
+from tricklab.data.image_transforms.few_at_a_time import differ
 from tricklab.data.image_transforms.operations import apply_operations
 from tricklab.registry import component
 
@@ -49,7 +50,7 @@ class TrivialAugment:
             here = choice == number
             arguments[here] = argument_of(name, strength[here], sign[here])
         apply_operations(images_N3HW, _OPERATIONS, choice, arguments, self.fill)
-        return images_N3HW, (images_N3HW != before).flatten(1).any(dim=1)
+        return images_N3HW, differ(images_N3HW, before)
 
 
 def argument_of(name: str, share_N: np.ndarray, sign_N: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tricklab.data.draws import Draw
 from tricklab.data.image_transforms.arguments import check_chance
+from tricklab.data.image_transforms.few_at_a_time import replace
 from tricklab.registry import component
 
 
@@ -25,6 +26,6 @@ class VerticalFlip:
 
     def __call__(self, images_N3HW: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
         """Mirror some images of a batch; see :class:`tricklab.data.image_dataset.ImageTransform`."""
-        chosen = torch.from_numpy(draw(1)[:, 0] < self.p)
-        images_N3HW[chosen] = images_N3HW[chosen].flip(-2)
-        return images_N3HW, chosen
+        chosen = draw(1)[:, 0] < self.p
+        replace(images_N3HW, chosen, lambda images: images.flip(-2))
+        return images_N3HW, torch.from_numpy(chosen)

@@ -22,18 +22,30 @@ def warp(images_N3HW: Tensor, matrices_N23: Tensor, fill: Sequence[int]) -> Tens
         uint8 (N, 3, H, W), rounded. Places less than half a pixel inside the edge take the edge's value, as in Pillow.
     """
     count, _, height, width = images_N3HW.shape
-    x = torch.arange(width, dtype=torch.float64) + 0.5
-    y = torch.arange(height, dtype=torch.float64) + 0.5
-    (a, b, c), (d, e, f) = (row.unbind(1) for row in matrices_N23.to(torch.float64).unbind(1))
-    source_x = a.view(-1, 1, 1) * x + (b.view(-1, 1, 1) * y.view(1, -1, 1) + c.view(-1, 1, 1))
-    source_y = d.view(-1, 1, 1) * x + (e.view(-1, 1, 1) * y.view(1, -1, 1) + f.view(-1, 1, 1))
-    inside = (source_x >= 0) & (source_x < width) & (source_y >= 0) & (source_y < height)
-    grid = torch.stack([source_x * (2 / width) - 1, source_y * (2 / height) - 1], dim=3).to(torch.float32)
+    grid = _places(matrices_N23.to(torch.float64), height, width)
     moved = functional.grid_sample(
         images_N3HW.to(torch.float32), grid, mode="bilinear", padding_mode="border", align_corners=False
     )
-    colour = torch.tensor(list(fill), dtype=torch.uint8).view(1, 3, 1, 1)
-    return torch.where(inside.view(count, 1, height, width), moved.round_().to(torch.uint8), colour)
+    found = moved.add_(0.5).to(torch.uint8)
+    inside = ((grid >= -1) & (grid < 1)).view(torch.uint8)
+    inside = (inside[..., 0] & inside[..., 1]).view(count, 1, height, width)
+    found *= inside
+    if any(fill):
+        found += (1 - inside) * torch.tensor(list(fill), dtype=torch.uint8).view(1, 3, 1, 1)
+    return found
+
+
+def _places(matrices_N23: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel is read, float32 (N, H, W, 2), from -1 to 1 over the image's width and height."""
+    x = torch.arange(width, dtype=torch.float64) + 0.5
+    y = torch.arange(height, dtype=torch.float64) + 0.5
+    scaled = matrices_N23 * (2 / torch.tensor([width, height], dtype=torch.float64)).view(1, 2, 1)
+    across = (scaled[:, :, :1] * x).to(torch.float32)
+    down = (scaled[:, :, 1:2] * y + scaled[:, :, 2:] - 1).to(torch.float32)
+    grid = torch.empty(len(scaled), height, width, 2)
+    for axis in (0, 1):
+        torch.add(across[:, axis].unsqueeze(1), down[:, axis].unsqueeze(2), out=grid[..., axis])
+    return grid
 
 
 def rotations(degrees_N: Tensor, height: int, width: int) -> Tensor:
