@@ -26,7 +26,8 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "pavia-university-hybridsn": {"data.window": 25, "data.pca": 15, "data.scene.image": "PaviaU.mat"},
     "salinas-hybridsn": {"data.window": 25, "data.pca": 15, "data.scene.image": "Salinas_corrected.mat"},
     "plant-seedlings-resnet10t": {
-        "task": "classification", "data.images.type": "ClassFolders", "data.split.train": 0.7, "data.split.val": 0.3, "data.duplicates": "group",
+        "task": "classification", "data.images.type": "ClassFolders", "data.split.train": 0.7, "data.split.val": 0.3,
+        "data.duplicates": "group",
         "data.size": 64, "data.normalise": "dataset", "train.epochs": 12, "metric.monitor": "val/accuracy",
     },
 }  # fmt: skip
@@ -44,7 +45,7 @@ def test_a_shipped_recipe_follows_its_protocol(name: str) -> None:
     assert recipe.get("metric.delta") > 0, "a shipped recipe declares the smallest effect worth having"
     assert settings(recipe).task == PROTOCOLS[name].get("task", "hyperspectral")
     expected = next((count for start, count in CLASSES.items() if name.startswith(start)), None)
-    assert len(recipe.get("data.class_names") or {}) == (expected or 0)
+    assert len(recipe.get("data.class_names", None) or {}) == (expected or 0)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
