@@ -4,8 +4,9 @@
 
 Four groups walk in the four directions, order 1, batch 8. Peers get pixels that are already in the order of the walks:
 they need not flip or copy. Every way's y and gradients must agree with ours to 1e-3 of the largest value, else the
-benchmark fails. Ways take turns within one process; times are those of the best turn. On a GPU the share of the copy
-bandwidth is that of the bytes that must move: u, delta, dy read and y, du, ddelta written, u and delta twice.
+benchmark fails. Ways take turns within one process; times are those of the best turn: processor time on one CPU
+thread, which what else the machine does disturbs least, else wall-clock time. On a GPU the share of the copy bandwidth
+is that of the bytes that must move: u, delta, dy read and y, du, ddelta written, u and delta twice.
 """
 
 from __future__ import annotations
@@ -115,14 +116,14 @@ def step_of(scan: Callable[..., Tensor], tensors: Sequence[Tensor], dy: Tensor) 
     return step
 
 
-def best_s(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Best wall-clock time of each way; they take turns."""
+def best_s(ways: dict[str, Callable[[], object]], repeats: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Best time of each way; they take turns."""
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(repeats):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start = clock()
             way()
-            best[name] = min(best[name], time.perf_counter() - start)
+            best[name] = min(best[name], clock() - start)
     return best
 
 
@@ -165,7 +166,8 @@ def measure_shape(shape: tuple[int, int, int], device: torch.device, repeats: in
         if not difference <= 1e-3:
             raise SystemExit(f"{shape}: {name} differs by {difference:.2g} of the largest value")
         ways[name] = way
-    times = best_s(ways, repeats)
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    times = best_s(ways, repeats, time.process_time if alone else time.perf_counter)
     bars = {LOOP: 4.0, PARALLEL: 2.0} if device.type == "cpu" else {CUDA: 1.0}
     label = f"scan forward+backward ({BATCH}, {GROUPS}×{channels}, {height}×{width})"
     numbers = BATCH * GROUPS * channels * length
@@ -186,7 +188,7 @@ def copy_bytes_per_s(device: torch.device) -> float:
         target.copy_(source)
         torch.cuda.synchronize()
 
-    return 2 * source.nbytes / best_s({"copy": copy}, 10)["copy"]
+    return 2 * source.nbytes / best_s({"copy": copy}, 10, time.perf_counter)["copy"]
 
 
 def measure(device: str, threads: int, quick: bool) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Sequence
@@ -47,27 +48,31 @@ def _inputs(
     """What both kernels take, in their order."""
     length, groups, orders = B.shape[1:]
     channels = u.shape[2] // groups
-    rate_GNC = A.unflatten(0, (groups, channels)).transpose(1, 2)
+    rate_GNC = A if orders == 1 else A.unflatten(0, (groups, channels)).transpose(1, 2)
     skip, bias = (u.new_zeros(groups * channels) if tensor is None else tensor for tensor in (D, delta_bias))
     arrays = (_flat(tensor, dtype) for tensor in (u, delta, rate_GNC, B, C, skip, bias))
-    heights = np.array([height if code & 1 else 1 for code in codes])
-    backwards = np.array([code >= 2 for code in codes])
     sizes = (length, groups, channels, orders)
-    return (*arrays, *sizes, heights, backwards, width, softplus, _tile(channels, orders))
+    return (*arrays, *sizes, *_walks(tuple(codes), height), width, softplus, _tile(channels, orders))
+
+
+@functools.lru_cache(maxsize=64)
+def _walks(codes: tuple[int, ...], height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each group: the height of its columns, 1 where it walks along the rows; whether it walks backwards."""
+    return np.array([height if code & 1 else 1 for code in codes]), np.array([code >= 2 for code in codes])
 
 
 def _spread(kernel: Callable[..., None], items: int, numbers: int, before: tuple[Any, ...], *after: Any) -> None:
     """Run the kernel over all items on as many threads as torch uses; which thread does an item changes no bit."""
     threads = min(torch.get_num_threads() if numbers >= THREAD_NUMBERS else 1, items)
-    bounds = [items * k // threads for k in range(threads + 1)] if threads else []
+    if threads < 2:
+        return kernel(*before, 0, items, *after)
+    bounds = [items * k // threads for k in range(threads + 1)]
     parts = [(*before, first, last, *after) for first, last in itertools.pairwise(bounds)]
+    kernel(*before, 0, 0, *after)  # compiles, if need be, before the threads start
     helpers = [threading.Thread(target=kernel, args=part) for part in parts[1:]]
-    if parts and helpers:
-        kernel(*before, 0, 0, *after)  # compiles, if need be, before the threads start
     for helper in helpers:
         helper.start()
-    if parts:
-        kernel(*parts[0])
+    kernel(*parts[0])
     for helper in helpers:
         helper.join()
 

@@ -1,7 +1,8 @@
 """Sixteen floats in vector registers, as a type of numba: the compiler need not find out by itself what is parallel.
 
 Products and sums may be fused (rounded once instead of twice); nothing else is reordered. ``LANES`` is the width on
-every processor: LLVM splits it into the registers there are.
+every processor: LLVM splits it into the registers there are. Numba does not see that ``cpu_kernels`` depends on this
+file: after a change here its cached machine code must go.
 """
 
 from __future__ import annotations
@@ -218,7 +219,21 @@ def _each(name: str) -> Any:
     return intrinsic(typed)
 
 
-magnitude, library_exp, library_log = _each("fabs"), _each("exp"), _each("log")
+library_exp, library_log = _each("exp"), _each("log")
+
+
+@intrinsic
+def negative_magnitude(typing_context: Any, x: Any) -> Any:
+    """-|x|: sets the sign bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (lanes,) = arguments
+        bits = 8 * _bytes(lanes.type)
+        vector = ir.VectorType(ir.IntType(bits), LANES)
+        signs = ir.Constant(vector, [1 << (bits - 1)] * LANES)
+        return builder.bitcast(builder.or_(builder.bitcast(lanes, vector), signs), lanes.type)
+
+    return x(x), generate
 
 
 @intrinsic

@@ -78,7 +78,9 @@ def _gradients(ctx: Any, dy: Tensor | None, _: Tensor | None) -> tuple[Tensor | 
     if dy is None:
         return (None,) * 13
     *inputs, states = ctx.saved_tensors
-    found = torch.ops.tricklab.selective_scan_backward.default(dy, *inputs, states, *ctx.settings)
+    straight = not torch.compiler.is_compiling() and not torch.is_grad_enabled()
+    way = _backward if straight else torch.ops.tricklab.selective_scan_backward.default
+    found = way(dy, *inputs, states, *ctx.settings)
     present = (None if tensor is None else gradient for gradient, tensor in zip(found, inputs, strict=True))
     return (*present, *(None,) * 6)
 
@@ -91,6 +93,20 @@ torch.library.register_autograd("tricklab::selective_scan", _gradients, setup_co
 torch.library.register_autograd("tricklab::selective_scan_backward", _no_second_gradients, lib=_LIBRARY)
 
 
+class _Eager(torch.autograd.Function):
+    """The same without torch's dispatcher, which takes longer than a short scan."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor]:
+        found = _forward(*arguments)
+        _keep_inputs(ctx, arguments, found)
+        ctx.mark_non_differentiable(found[1])
+        return found
+
+    backward = staticmethod(_gradients)
+
+
 def fused_scan(tensors: Sequence[Tensor | None], settings: Sequence[Any], keep: bool) -> Tensor:
     """y from the seven tensors and codes, height, width, softplus, backend."""
-    return torch.ops.tricklab.selective_scan.default(*tensors, *settings, keep)[0]
+    way = torch.ops.tricklab.selective_scan.default if torch.compiler.is_compiling() else _Eager.apply
+    return way(*tensors, *settings, keep)[0]
