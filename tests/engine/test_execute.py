@@ -13,6 +13,7 @@ from tests.engine.conftest import MakeRun
 from tricklab.engine import execute
 from tricklab.errors import UserError
 from tricklab.models.hybridsn import HybridSN
+from tricklab.ops.denormals import flushes_denormals
 from tricklab.records import Evidence, RunFolder, load_tree
 from tricklab.tricks import Proof, trick
 
@@ -117,6 +118,14 @@ def test_probes_and_findings_are_events(finished: RunFolder) -> None:
     findings = [event["rule"] for event in finished.events() if event["kind"] == "finding"]
     assert "D07" in findings
     assert len(findings) == len(set(findings))
+
+
+def test_denormal_numbers_are_zero_while_it_runs_and_not_after(make_run: MakeRun) -> None:
+    seen: list[bool] = []
+    run = make_run("flushed")
+    execute(run.path, threads=1, progress=False, observers=[lambda row: seen.append(flushes_denormals())])
+    assert set(seen) == {True}
+    assert not flushes_denormals()
 
 
 def test_executing_again_repeats_nothing(finished: RunFolder) -> None:

@@ -24,6 +24,7 @@ from tricklab.engine.prepared import Prepared, prepare, same_data, sibling
 from tricklab.engine.progress import Progress
 from tricklab.engine.trainer import quiet
 from tricklab.errors import UserError
+from tricklab.ops.denormals import flushing_denormals
 from tricklab.records import RunFolder, environment, facts_of, save_tree
 
 SETTLED = ("finished", "failed", "not_live")
@@ -54,7 +55,7 @@ def execute(
         UserError: bad input, a folder in use; the status is then ``refused`` unless the folder belongs to another.
     """
     run = RunFolder.open(folder)
-    with run.lock(), quiet(), Interruption() as interruption:
+    with run.lock(), quiet(), flushing_denormals(), Interruption() as interruption:
         status = run.status()
         if status["state"] in SETTLED:
             return _outcome(run)

@@ -14,6 +14,7 @@ from tricklab.engine.finish import load_weights
 from tricklab.engine.prepared import Prepared, prepare, same_data, sibling
 from tricklab.engine.trainer import quiet
 from tricklab.errors import UserError
+from tricklab.ops.denormals import flushing_denormals
 from tricklab.recipe import Recipe
 from tricklab.records import RunFolder
 from tricklab.tasks.base import Evaluation, Task
@@ -55,7 +56,7 @@ class LoadedRun:
             self.run.event("test_touched", step=(self.run.result() or {}).get("steps"), by="test")
         if is_classical(self.prepared):
             return self.task.evaluate_classical(self.model, split)
-        with evaluating(self.model):
+        with flushing_denormals(), evaluating(self.model):
             return self.task.evaluate(self.model, split, self.prepared.postprocess, chosen.method)
 
 
