@@ -64,7 +64,7 @@ def _log_one_plus(value: Any) -> Any:
 
 @overload(_exponential, jit_options=_OPTIONS)
 def _exponential_for(value: Any) -> Any:
-    """float32: within 1.5 units in the last place, 0 below about 2⁻¹²⁵, NaN stays NaN; short chains, not few products."""
+    """float32: within 1.5 units in the last place, 0 below about 2⁻¹²⁵, NaN stays; short chains, not few products."""
     if value.scalar != types.float32:
 
         def exact(value: Any) -> Any:
@@ -107,20 +107,23 @@ def _log_one_plus_for(value: Any) -> Any:
     return log_one_plus
 
 
-def _pixels(start: int, stop: int, length: int, height: int, width: int, backwards: bool, found: Any) -> None:
-    """Raster indices of the steps: down columns of ``height`` pixels; a height of 1 walks along the rows."""
+def _rows(
+    start: int, stop: int, image: int, length: int, group: int, groups: int, height: int, width: int, backwards: bool,
+    found: Any,
+) -> None:  # fmt: skip
+    """Rows of the (batch · L · G) matrix that the steps of a walk visit; a height of 1 walks along the image's rows."""
     step = length - 1 - start if backwards else start
-    row, column = step % height, step // height
+    y, x = step % height, step // height
     for i in range(stop - start):
-        found[i] = row * width + column
+        found[i] = (image * length + y * width + x) * groups + group
         if backwards:
-            row -= 1
-            if row < 0:
-                row, column = height - 1, column - 1
+            y -= 1
+            if y < 0:
+                y, x = height - 1, x - 1
         else:
-            row += 1
-            if row == height:
-                row, column = 0, column + 1
+            y += 1
+            if y == height:
+                y, x = 0, x + 1
 
 
 def _scratch(count: int, like: Any) -> Any:
@@ -131,15 +134,14 @@ def _scratch(count: int, like: Any) -> Any:
 
 
 def _steps(
-    delta: Any, bias: Any, pixels: Any, rows: int, image: int, length: int, group: int, groups: int, channels: int,
-    padded: int, softplus: bool, steps: Any, slopes: Any,
+    delta: Any, bias: Any, rows: Any, count: int, group: int, channels: int, padded: int, softplus: bool, steps: Any,
+    slopes: Any,
 ) -> None:  # fmt: skip
     """dt of a tile and, where there is room, its derivative; a loop of its own, since short chains overlap better."""
-    for i in range(rows):
-        row = (image * length + pixels[i]) * groups + group
+    for i in range(count):
         for k in range(0, channels, LANES):
-            count = channels - k
-            dt = load(delta, row * channels + k, count) + load(bias, group * channels + k, count)
+            lanes = channels - k
+            dt = load(delta, rows[i] * channels + k, lanes) + load(bias, group * channels + k, lanes)
             if softplus:
                 small = _exponential(negative_magnitude(dt))
                 if slopes.size > 0:
@@ -148,7 +150,7 @@ def _steps(
             store(steps, i * padded + k, dt, LANES)
 
 
-_pixels, _scratch, _steps = map(_compiled, (_pixels, _scratch, _steps))
+_rows, _scratch, _steps = map(_compiled, (_rows, _scratch, _steps))
 
 
 def _forward(
@@ -158,42 +160,39 @@ def _forward(
 ) -> None:  # fmt: skip
     tiles = (length + tile - 1) // tile
     padded = (channels + LANES - 1) // LANES * LANES
-    pixels = np.empty(2 * tile, np.int64)
+    rows = np.empty(2 * tile, np.int64)
     state, steps = _scratch(orders * padded, u), _scratch(tile * padded, u)
     for item in range(first, last):
         image, group = item // groups, item % groups
+        walk = (image, length, group, groups, heights[group], width, backwards[group])
         state[:] = 0
         for t in range(tiles):
             start = t * tile
-            rows = min(tile, length - start)
+            count = min(tile, length - start)
             ahead = min(2 * tile, length - start)
-            _pixels(start, start + ahead, length, heights[group], width, backwards[group], pixels)
+            _rows(start, start + ahead, *walk, rows)
             if states.size > 0:
                 for n in range(orders):
-                    at = ((image * groups + group) * tiles + t) * orders + n
                     for k in range(0, channels, LANES):
-                        count = channels - k
-                        store(states, at * channels + k, load(state, n * padded + k, LANES), count)
-            _steps(
-                delta, bias, pixels, rows, image, length, group, groups, channels, padded, softplus, steps, steps[:0]
-            )  # fmt: skip
-            for i in range(rows):
-                row = (image * length + pixels[i]) * groups + group
-                after = (image * length + pixels[min(i + tile, ahead - 1)]) * groups + group
+                        at = ((item * tiles + t) * orders + n) * channels + k
+                        store(states, at, load(state, n * padded + k, LANES), channels - k)
+            _steps(delta, bias, rows, count, group, channels, padded, softplus, steps, steps[:0])
+            for i in range(count):
+                row, after = rows[i], rows[min(i + tile, ahead - 1)]
                 for k in range(0, channels, LANES):
-                    count = channels - k
-                    at, next_at = row * channels + k, after * channels + k
-                    prefetch(delta, next_at, False)
-                    prefetch(u, next_at, False)
-                    prefetch(y, next_at, True)
-                    dt, x = load(steps, i * padded + k, LANES), load(u, at, count)
-                    out = load(skip, group * channels + k, count) * x
+                    lanes = channels - k
+                    at, later = row * channels + k, after * channels + k
+                    prefetch(delta, later, False)
+                    prefetch(u, later, False)
+                    prefetch(y, later, True)
+                    dt, x = load(steps, i * padded + k, LANES), load(u, at, lanes)
+                    out = load(skip, group * channels + k, lanes) * x
                     for n in range(orders):
-                        gate = _exponential(dt * load(rate, (group * orders + n) * channels + k, count))
+                        gate = _exponential(dt * load(rate, (group * orders + n) * channels + k, lanes))
                         h = gate * load(state, n * padded + k, LANES) + dt * b[row * orders + n] * x
                         store(state, n * padded + k, h, LANES)
                         out = out + h * c[row * orders + n]
-                    store(y, at, out, count)
+                    store(y, at, out, lanes)
 
 
 def _backward(
@@ -203,88 +202,91 @@ def _backward(
 ) -> None:  # fmt: skip
     tiles = (length + tile - 1) // tile
     padded = (channels + LANES - 1) // LANES * LANES
-    pixels = np.empty(2 * tile, np.int64)
+    all_rows = np.empty(2 * tile, np.int64)
     steps, slopes = _scratch(tile * padded, u), _scratch(tile * padded, u)
-    gates = _scratch(tile * orders * padded, u)
-    history = _scratch((tile + 1) * orders * padded, u)
-    carry = _scratch(orders * padded, u)
-    rates = _scratch(orders * padded, u)
+    gates, pasts = _scratch(tile * orders * padded, u), _scratch(tile * orders * padded, u)
+    sums_b, sums_c = _scratch(tile * LANES, u), _scratch(tile * LANES, u)
+    state, carry, rates = _scratch(orders * padded, u), _scratch(orders * padded, u), _scratch(orders * padded, u)
     skips, biases = _scratch(padded, u), _scratch(padded, u)
     for item in range(first, last):
         image, group = item // groups, item % groups
+        walk = (image, length, group, groups, heights[group], width, backwards[group])
         carry[:], rates[:], skips[:], biases[:] = 0, 0, 0, 0
         for t in range(tiles - 1, -1, -1):
             start = t * tile
-            rows = min(tile, length - start)
+            count = min(tile, length - start)
             before = max(start - tile, 0)
-            _pixels(before, start + rows, length, heights[group], width, backwards[group], pixels)
+            _rows(before, start + count, *walk, all_rows)
+            rows = all_rows[start - before :]
             for n in range(orders):
-                at = ((image * groups + group) * tiles + t) * orders + n
                 for k in range(0, channels, LANES):
-                    store(history, n * padded + k, load(states, at * channels + k, channels - k), LANES)
-            _steps(
-                delta, bias, pixels[start - before :], rows, image, length, group, groups, channels, padded, softplus,
-                steps, slopes,
-            )  # fmt: skip
-            for i in range(rows):
-                row = (image * length + pixels[start - before + i]) * groups + group
+                    at = ((item * tiles + t) * orders + n) * channels + k
+                    store(state, n * padded + k, load(states, at, channels - k), LANES)
+            _steps(delta, bias, rows, count, group, channels, padded, softplus, steps, slopes)
+            for i in range(count):
                 for k in range(0, channels, LANES):
-                    count = channels - k
-                    at = row * channels + k
+                    lanes = channels - k
+                    at = rows[i] * channels + k
                     prefetch(dy, at, False)
                     prefetch(du, at, True)
                     prefetch(ddelta, at, True)
-                    dt, x = load(steps, i * padded + k, LANES), load(u, at, count)
+                    dt, x = load(steps, i * padded + k, LANES), load(u, at, lanes)
                     for n in range(orders):
-                        here = (i * orders + n) * padded + k
-                        gate = _exponential(dt * load(rate, (group * orders + n) * channels + k, count))
-                        store(gates, here, gate, LANES)
-                        h = gate * load(history, here, LANES) + dt * b[row * orders + n] * x
-                        store(history, here + orders * padded, h, LANES)
-            for i in range(rows - 1, -1, -1):
-                earlier = (image * length + pixels[i]) * groups + group
-                row = (image * length + pixels[start - before + i]) * groups + group
-                for n in range(orders):
-                    b_i, c_i = b[row * orders + n], c[row * orders + n]
-                    sum_b = load(carry, 0, 0)
-                    sum_c = load(carry, 0, 0)
-                    for k in range(0, channels, LANES):
-                        count = channels - k
-                        at, here = row * channels + k, (i * orders + n) * padded + k
-                        if n == 0:
-                            prefetch(delta, earlier * channels + k, False)
-                            prefetch(u, earlier * channels + k, False)
-                        out, x = load(dy, at, count), load(u, at, count)
-                        dt, gate = load(steps, i * padded + k, LANES), load(gates, here, LANES)
-                        pull = out * c_i + load(carry, n * padded + k, LANES)
-                        past = gate * load(history, here, LANES)
-                        store(carry, n * padded + k, gate * pull, LANES)
-                        sum_c = sum_c + out * load(history, here + orders * padded, LANES)
-                        sum_b = sum_b + pull * (dt * x)
-                        flow = pull * past
-                        store(rates, n * padded + k, load(rates, n * padded + k, LANES) + flow * dt, LANES)
-                        ddt = pull * (x * b_i) + flow * load(rate, (group * orders + n) * channels + k, count)
-                        dx = pull * (dt * b_i)
-                        if n == 0:
-                            dx = dx + out * load(skip, group * channels + k, count)
-                            store(skips, k, load(skips, k, LANES) + out * x, LANES)
-                        else:
-                            dx = dx + load(du, at, count)
-                            ddt = ddt + load(ddelta, at, count)
-                        if n == orders - 1 and softplus:
-                            ddt = ddt * load(slopes, i * padded + k, LANES)
-                        if n == orders - 1:
-                            store(biases, k, load(biases, k, LANES) + ddt, LANES)
-                        store(du, at, dx, count)
-                        store(ddelta, at, ddt, count)
-                    db[row * orders + n] = total(sum_b)
-                    dc[row * orders + n] = total(sum_c)
-        for k in range(0, channels, LANES):
-            count = channels - k
-            store(dskip, item * channels + k, load(skips, k, LANES), count)
-            store(dbias, item * channels + k, load(biases, k, LANES), count)
+                        gate = _exponential(dt * load(rate, (group * orders + n) * channels + k, lanes))
+                        past = gate * load(state, n * padded + k, LANES)
+                        store(gates, (i * orders + n) * padded + k, gate, LANES)
+                        store(pasts, (i * orders + n) * padded + k, past, LANES)
+                        store(state, n * padded + k, past + dt * b[rows[i] * orders + n] * x, LANES)
             for n in range(orders):
-                store(drate, (item * orders + n) * channels + k, load(rates, n * padded + k, LANES), count)
+                for k in range(0, channels, LANES):
+                    lanes = channels - k
+                    decay = load(rate, (group * orders + n) * channels + k, lanes)
+                    direct = load(skip, group * channels + k, lanes)
+                    sum_skip, sum_bias = load(skips, k, LANES), load(biases, k, LANES)
+                    behind, sum_rate = load(carry, n * padded + k, LANES), load(rates, n * padded + k, LANES)
+                    for i in range(count - 1, -1, -1):
+                        at, here = rows[i] * channels + k, (i * orders + n) * padded + k
+                        if n == 0:  # the tile that comes next
+                            prefetch(delta, all_rows[i] * channels + k, False)
+                            prefetch(u, all_rows[i] * channels + k, False)
+                        b_i, c_i = b[rows[i] * orders + n], c[rows[i] * orders + n]
+                        out, x, dt = load(dy, at, lanes), load(u, at, lanes), load(steps, i * padded + k, LANES)
+                        past = load(pasts, here, LANES)
+                        driven = dt * x
+                        pull = out * c_i + behind
+                        behind = load(gates, here, LANES) * pull
+                        to_b, to_c = pull * driven, out * (past + driven * b_i)
+                        if k > 0:
+                            to_b, to_c = to_b + load(sums_b, i * LANES, LANES), to_c + load(sums_c, i * LANES, LANES)
+                        store(sums_b, i * LANES, to_b, LANES)
+                        store(sums_c, i * LANES, to_c, LANES)
+                        flow = pull * past
+                        sum_rate = sum_rate + flow * dt
+                        ddt, dx = pull * (x * b_i) + flow * decay, pull * (dt * b_i)
+                        if n == 0:
+                            dx = dx + out * direct
+                            sum_skip = sum_skip + out * x
+                        else:
+                            dx, ddt = dx + load(du, at, lanes), ddt + load(ddelta, at, lanes)
+                        if n == orders - 1:
+                            if softplus:
+                                ddt = ddt * load(slopes, i * padded + k, LANES)
+                            sum_bias = sum_bias + ddt
+                        store(du, at, dx, lanes)
+                        store(ddelta, at, ddt, lanes)
+                    store(skips, k, sum_skip, LANES)
+                    store(biases, k, sum_bias, LANES)
+                    store(carry, n * padded + k, behind, LANES)
+                    store(rates, n * padded + k, sum_rate, LANES)
+                for i in range(count):
+                    db[rows[i] * orders + n] = total(load(sums_b, i * LANES, LANES))
+                    dc[rows[i] * orders + n] = total(load(sums_c, i * LANES, LANES))
+        for k in range(0, channels, LANES):
+            lanes = channels - k
+            store(dskip, item * channels + k, load(skips, k, LANES), lanes)
+            store(dbias, item * channels + k, load(biases, k, LANES), lanes)
+            for n in range(orders):
+                store(drate, (item * orders + n) * channels + k, load(rates, n * padded + k, LANES), lanes)
 
 
 forward, backward = _compiled(_forward), _compiled(_backward)
