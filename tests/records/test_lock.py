@@ -19,9 +19,11 @@ from pathlib import Path
 from tricklab.records.lock import locked
 with locked(Path(sys.argv[1]), "run"):
     if sys.argv[2] == "fork" and os.fork() == 0:
+        print("held", flush=True)
         sys.stdin.readline()
         os._exit(0)
-    print("held", flush=True)
+    if sys.argv[2] != "fork":
+        print("held", flush=True)
     sys.stdin.readline()
 """
 

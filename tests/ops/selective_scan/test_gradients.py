@@ -10,7 +10,6 @@ from tricklab.ops.selective_scan import parallel, selective_scan
 
 SIZES = {1: (1, 1), 2: (2, 1), 3: (1, 3), 49: (7, 7), 50: (5, 10), 196: (7, 28), 784: (14, 56), 3136: (28, 112)}
 LENGTHS = [pytest.param(n, marks=pytest.mark.slow) if n > 196 else n for n in SIZES]
-TOLERANCE = {torch.float64: 1e-12, torch.float32: 5e-6}
 
 
 @pytest.mark.parametrize("channels", [16, 32, 87, 112])
@@ -19,8 +18,11 @@ def test_all_gradients_in_four_directions(length: int, channels: int) -> None:
     for orders in (1, 4):
         tensors = inputs(1 if length > 784 else 2, length, channels, orders)
         expected = results(tensors, SIZES[length], "reference")
+        # sums over thousands of pixels round by themselves: the plain definition in float32 is the yardstick there
+        plain = largest_error(results(tensors, SIZES[length], "reference", torch.float32), expected)
+        tolerances = {torch.float64: 1e-12, torch.float32: max(5e-6, 3 * plain)}
         for backend in ("numba", "torch"):
-            for dtype, tolerance in TOLERANCE.items():
+            for dtype, tolerance in tolerances.items():
                 found = results(tensors, SIZES[length], backend, dtype)
                 assert largest_error(found, expected) <= tolerance, (backend, dtype, orders)
 
