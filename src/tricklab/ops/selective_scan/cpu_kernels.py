@@ -242,8 +242,8 @@ def _backward(
                     lanes = channels - k
                     decay = load(rate, (group * orders + n) * channels + k, lanes)
                     direct = load(skip, group * channels + k, lanes)
-                    sum_skip, sum_bias = load(skips, k, LANES), load(biases, k, LANES)
-                    behind, sum_rate = load(carry, n * padded + k, LANES), load(rates, n * padded + k, LANES)
+                    behind = load(carry, n * padded + k, LANES)
+                    sum_skip = sum_bias = sum_rate = load(carry, 0, 0)  # zeros: sums of tiles round less
                     for i in range(count - 1, -1, -1):
                         at, here = rows[i] * channels + k, (i * orders + n) * padded + k
                         if n == 0:  # the tile that comes next
@@ -274,10 +274,10 @@ def _backward(
                             sum_bias = sum_bias + ddt
                         store(du, at, dx, lanes)
                         store(ddelta, at, ddt, lanes)
-                    store(skips, k, sum_skip, LANES)
-                    store(biases, k, sum_bias, LANES)
+                    store(skips, k, load(skips, k, LANES) + sum_skip, LANES)
+                    store(biases, k, load(biases, k, LANES) + sum_bias, LANES)
                     store(carry, n * padded + k, behind, LANES)
-                    store(rates, n * padded + k, sum_rate, LANES)
+                    store(rates, n * padded + k, load(rates, n * padded + k, LANES) + sum_rate, LANES)
                 for i in range(count):
                     db[rows[i] * orders + n] = total(load(sums_b, i * LANES, LANES))
                     dc[rows[i] * orders + n] = total(load(sums_c, i * LANES, LANES))

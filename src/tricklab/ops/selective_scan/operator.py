@@ -8,7 +8,7 @@ for reversed. ``selective_scan`` checks the arguments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import Any
 
 import torch
@@ -74,12 +74,21 @@ def _keep_inputs(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor
     ctx.settings = inputs[7:12]
 
 
+def _straight(*tensors: Any) -> bool:
+    """Whether these are tensors with numbers in them and nothing watches what is done to them."""
+    plain = all(type(tensor) in (Tensor, torch.nn.Parameter, NoneType) for tensor in tensors)
+    return plain and not torch.compiler.is_compiling()
+
+
 def _gradients(ctx: Any, dy: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
     if dy is None:
         return (None,) * 13
     *inputs, states = ctx.saved_tensors
-    straight = not torch.compiler.is_compiling() and not torch.is_grad_enabled()
-    way = _backward if straight else torch.ops.tricklab.selective_scan_backward.default
+    way = (
+        _backward
+        if not torch.is_grad_enabled() and _straight(dy, *inputs)
+        else torch.ops.tricklab.selective_scan_backward.default
+    )
     found = way(dy, *inputs, states, *ctx.settings)
     present = (None if tensor is None else gradient for gradient, tensor in zip(found, inputs, strict=True))
     return (*present, *(None,) * 6)
@@ -108,5 +117,5 @@ class _Eager(torch.autograd.Function):
 
 def fused_scan(tensors: Sequence[Tensor | None], settings: Sequence[Any], keep: bool) -> Tensor:
     """y from the seven tensors and codes, height, width, softplus, backend."""
-    way = torch.ops.tricklab.selective_scan.default if torch.compiler.is_compiling() else _Eager.apply
+    way = _Eager.apply if _straight(*tensors) else torch.ops.tricklab.selective_scan.default
     return way(*tensors, *settings, keep)[0]
