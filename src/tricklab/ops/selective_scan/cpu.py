@@ -15,7 +15,7 @@ from torch import Tensor
 from tricklab.ops.selective_scan.lanes import LANES
 
 TILE_NUMBERS = 1024  # of each scratch array: all of them stay in the first-level cache
-THREAD_NUMBERS = 2**18  # of u: starting a thread costs as much as some ten thousand
+THREAD_NUMBERS = 2**17  # of u: starting a thread costs as much as some twenty thousand
 
 
 def _tile(channels: int, orders: int) -> int:
