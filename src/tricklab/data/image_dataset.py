@@ -8,11 +8,10 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from tricklab.data.draws import Draw, item_draw, unique_names
+from tricklab.data.drawn_items import Asked, DrawnItems
+from tricklab.data.draws import Draw, unique_names
 from tricklab.data.image_store import ImageStore
-from tricklab.errors import UserError
 from tricklab.seeds import Seeds
 
 Normalise = Callable[[Tensor], Tensor]
@@ -54,11 +53,8 @@ class GeometryTransform(Protocol):
         ...
 
 
-class ImageDataset(Dataset[dict[str, Any]]):
-    """The images of one split.
-
-    ``dataset.__getitems__([(epoch, index, occurrence), …])`` gives a batch: ``image`` float32 (N, 3, H, W), ``target``
-    int64 (N,), ``index`` int64 (N,), ``drawn`` {transform: bool (N,)}. A plain index stands for (0, index, 0).
+class ImageDataset(DrawnItems):
+    """The images of one split, as batches that :class:`DrawnItems` describes.
 
     Args:
         store: gives the pixels.
@@ -79,48 +75,29 @@ class ImageDataset(Dataset[dict[str, Any]]):
         seeds: Seeds | None = None,
     ) -> None:
         assert len(members_N) == len(targets_N)
-        if transforms and seeds is None:
-            raise UserError("transforms need seeds to draw from", where="data.augment")
-        self.store, self.members, self.targets = store, members_N, targets_N
-        self.normalise, self.seeds = normalise, seeds
+        super().__init__(targets_N, transforms, seeds)
+        self.store, self.members, self.normalise = store, members_N, normalise
         named = list(zip(unique_names(transforms), transforms, strict=True))
         self.geometry = next(((name, one) for name, one in named if one.stage == "geometry"), None)
         self.on_bytes = [(name, one) for name, one in named if one.stage == "image"]
         self.on_values = [(name, one) for name, one in named if one.stage == "tensor"]
 
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def __getitem__(self, item: int | Sequence[Any]) -> dict[str, Any]:
-        batch = self.__getitems__([item])
-        drawn = {name: flags[0] for name, flags in batch["drawn"].items()}
-        return {"image": batch["image"][0], "target": batch["target"][0], "index": batch["index"][0], "drawn": drawn}
-
-    def __getitems__(self, items: Sequence[Any]) -> dict[str, Any]:
-        """A whole batch at once."""
-        table = np.asarray(items, dtype=np.int64)
-        if table.ndim == 1:
-            table = np.stack([np.zeros_like(table), table, np.zeros_like(table)], axis=1)
-        epoch, index, occurrence = table.T
-        members = self.members[index]
+    def make(self, asked: Asked) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images (N, 3, H, W), and what changed them."""
+        members = self.members[asked.index]
         drawn: dict[str, Tensor] = {}
         if self.geometry is None:
             images = self.store.images(members)
         else:
             name, geometry = self.geometry
             sizes = self.store.sizes[members]
-            boxes = geometry.boxes(sizes, self._draw(name, epoch, index, occurrence))
+            boxes = geometry.boxes(sizes, self.draw(name, asked))
             images = self.store.crops(members, boxes)
             whole = np.concatenate([np.zeros_like(sizes), sizes], axis=1)
             drawn[name] = torch.from_numpy((np.rint(boxes) != whole).any(axis=1))
         for name, transform in self.on_bytes:
-            images, drawn[name] = transform(images, self._draw(name, epoch, index, occurrence))
+            images, drawn[name] = transform(images, self.draw(name, asked))
         values = self.normalise(images)
         for name, transform in self.on_values:
-            values, drawn[name] = transform(values, self._draw(name, epoch, index, occurrence))
-        rows = torch.from_numpy(np.ascontiguousarray(index))
-        return {"image": values, "target": self.targets[rows], "index": rows, "drawn": drawn}
-
-    def _draw(self, name: str, epoch: np.ndarray, index: np.ndarray, occurrence: np.ndarray) -> Draw:
-        assert self.seeds is not None
-        return item_draw(self.seeds, name, epoch, index, occurrence)
+            values, drawn[name] = transform(values, self.draw(name, asked))
+        return values, drawn
