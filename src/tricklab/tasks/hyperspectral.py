@@ -10,14 +10,7 @@ import torch
 from torch import nn
 
 from tricklab.data.fold import HyperspectralFold
-from tricklab.data.loaders import make_loader
-from tricklab.metrics import (
-    average_accuracy,
-    confusion_matrix,
-    kappa,
-    overall_accuracy,
-    trivial_scores,
-)
+from tricklab.metrics import average_accuracy, kappa, overall_accuracy
 from tricklab.ops.windows import gather_windows
 from tricklab.recipe.schema import Settings
 from tricklab.registry import component
@@ -26,8 +19,6 @@ from tricklab.tasks.base import Evaluation
 from tricklab.tasks.one_label import OneLabelTask
 from tricklab.tasks.scene_scores import scene_logits
 from tricklab.tasks.shared_batches import check_sharing, place_loader
-
-_CHUNK = 4096
 
 
 @component("task", name="hyperspectral", given=("settings", "seeds"))
@@ -59,12 +50,9 @@ class HyperspectralTask(OneLabelTask):
 
     def loader(self, split: str) -> Any:
         """Batches of a split; those of ``train`` are drawn by the recipe's sampler and augmented."""
-        train = split == "train"
-        if train and self.settings.train.share_convolutions:
+        if split == "train" and self.settings.train.share_convolutions:
             return place_loader(self.fold, self.settings.train.batch_size, self.seeds)
-        size = self.settings.train.batch_size if train else self.settings.evaluate.batch_size
-        workers = self.settings.train.workers if train else 0
-        return make_loader(self.fold, split, size, self.seeds, workers, train=train)
+        return super().loader(split)
 
     def forward(self, model: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """A batch through the model: named outputs."""
@@ -72,7 +60,7 @@ class HyperspectralTask(OneLabelTask):
             if self._cube is None or self._cube.device != batch["centre"].device:
                 self._cube = self.fold.cube_for("train").to(batch["centre"].device)
             return model.forward_windows(self._cube, batch["centre"])
-        return model(batch["image"])
+        return super().forward(model, batch)
 
     def evaluate(
         self, model: nn.Module, split: str, postprocess: Sequence[Mapping[str, Any]] = (), method: str = "windows"
@@ -99,54 +87,13 @@ class HyperspectralTask(OneLabelTask):
             batch_size=self.settings.evaluate.batch_size,
             facts=facts,
         )
-        total, _ = self.losses({"main": logits}, {"target": self.fold.targets[split]})
-        probabilities = torch.softmax(logits, dim=1).numpy()
-        return self.score(split, probabilities, logits.argmax(dim=1).numpy(), float(total), facts)
+        return self.evaluation(split, logits, facts)
 
-    def fit_classical(self, model: Any, seed: int) -> None:
-        """Fit a model without gradients on the training windows, unaugmented.
+    def measures(self, confusion: np.ndarray) -> dict[str, float]:
+        """Overall and average accuracy, kappa."""
+        return {"oa": overall_accuracy(confusion), "aa": average_accuracy(confusion), "kappa": kappa(confusion)}
 
-        Raises:
-            UserError: the model cannot be fitted on them.
-        """
-        model.fit(self._windows(model, "train", slice(None)), self.fold.targets["train"].numpy(), seed)
-
-    def evaluate_classical(self, model: Any, split: str) -> Evaluation:
-        """Score a fitted model without gradients; it has neither probabilities nor a loss."""
-        self.require(split)
-        count = len(self.fold.targets[split])
-        chunks = (slice(start, start + _CHUNK) for start in range(0, count, _CHUNK))
-        scores = np.concatenate([model.predict_scores(self._windows(model, split, chunk)) for chunk in chunks])
-        return self.score(split, None, scores.argmax(axis=1), None, {})
-
-    def score(
-        self,
-        split: str,
-        probabilities: np.ndarray | None,
-        predictions: np.ndarray,
-        loss: float | None,
-        facts: dict[str, Any],
-    ) -> Evaluation:
-        """Metrics of predictions for every pixel of a split, in the fold's order."""
-        targets = self.fold.targets[split].numpy()
-        confusion = confusion_matrix(targets, predictions, len(self.classes))
-        values = {
-            "oa": overall_accuracy(confusion),
-            "aa": average_accuracy(confusion),
-            "kappa": kappa(confusion),
-        }
-        if loss is not None:
-            values["loss"] = loss
-        index = np.arange(len(targets))
-        return Evaluation(split, index, predictions, probabilities, targets, values, confusion, loss, facts)
-
-    def trivial(self, split: str) -> dict[str, float]:
-        """What always answering the training set's commonest class scores on a split."""
-        commonest = int(np.argmax(self.class_counts("train")))
-        found = trivial_scores(np.array(self.class_counts(split)), commonest)
-        return {name: found[name] for name in ("oa", "aa", "kappa")}
-
-    def _windows(self, model: Any, split: str, chosen: slice) -> np.ndarray:
+    def values(self, model: Any, split: str, chosen: slice) -> np.ndarray:
         """Windows (N, bands, S, S) of some pixels of a split; S is 1 for a model that reads the centre only."""
         cube, centres = self.fold.cube_for(split), self.fold.centres[split][chosen]
         if model.centre_only:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -10,14 +12,19 @@ from torch import Tensor, nn
 
 from tricklab import registry
 from tricklab import seeds as streams
+from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
 from tricklab.losses import Losses
+from tricklab.metrics import confusion_matrix
 from tricklab.models.insert import apply_inserts
 from tricklab.recipe.schema import Settings
 from tricklab.seeds import Seeds
+from tricklab.tasks.base import Evaluation
+
+_CHUNK = 4096
 
 
-class OneLabelTask:
+class OneLabelTask(abc.ABC):
     """Base of the tasks whose items have one class each.
 
     Args:
@@ -27,6 +34,7 @@ class OneLabelTask:
 
     fold: Any
     losses: Losses
+    metrics: ClassVar[tuple[str, ...]]
 
     def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
         self.settings, self.seeds = settings, seeds
@@ -97,6 +105,30 @@ class OneLabelTask:
         """The loss of a model that gives every class the same score."""
         return self.losses.expected_initial(len(self.classes))
 
+    @abc.abstractmethod
+    def measures(self, confusion: np.ndarray) -> dict[str, float]:
+        """Metrics that a confusion matrix (K, K) holds."""
+
+    @abc.abstractmethod
+    def values(self, model: Any, split: str, chosen: slice) -> np.ndarray:
+        """What a model without gradients reads of some items of a split, unaugmented: float32 (N, channels, H, W)."""
+
+    def scores(self, probabilities: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Metrics that need probabilities (N, K); none here."""
+        return {}
+
+    def loader(self, split: str) -> Any:
+        """Batches of a split; those of ``train`` are drawn by the recipe's sampler and augmented."""
+        train = split == "train"
+        size = self.settings.train.batch_size if train else self.settings.evaluate.batch_size
+        workers = self.settings.train.workers if train else 0
+        return make_loader(self.fold, split, size, self.seeds, workers, train=train)
+
+    def forward(self, model: Any, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """A batch through the model: named outputs."""
+        found: dict[str, Tensor] = model(batch["image"])
+        return found
+
     def augment_batch(self, batch: dict[str, Any], epoch: float, micro_batch: int) -> dict[str, Any]:
         """What is done to a whole training batch on its device; nothing here."""
         return batch
@@ -106,6 +138,35 @@ class OneLabelTask:
         found: tuple[Tensor, dict[str, Tensor]] = self.losses(outputs, batch)
         return found
 
+    def evaluation(self, split: str, logits: Tensor, facts: Mapping[str, Any]) -> Evaluation:
+        """The evaluation of logits (N, K) for every item of a split, in the fold's order."""
+        total, _ = self.losses({"main": logits}, {"target": self.fold.targets[split]})
+        probabilities = torch.softmax(logits, dim=1).numpy()
+        return self._evaluation(split, logits.argmax(dim=1).numpy(), probabilities, float(total), facts)
+
+    def fit_classical(self, model: Any, seed: int) -> None:
+        """Fit a model without gradients on the training items, unaugmented.
+
+        Raises:
+            UserError: the model cannot be fitted on them.
+        """
+        model.fit(self.values(model, "train", slice(None)), self.fold.targets["train"].numpy(), seed)
+
+    def evaluate_classical(self, model: Any, split: str) -> Evaluation:
+        """Score a fitted model without gradients; it has neither probabilities nor a loss."""
+        self.require(split)
+        count = len(self.fold.targets[split])
+        chunks = (slice(start, start + _CHUNK) for start in range(0, count, _CHUNK))
+        found = np.concatenate([model.predict_scores(self.values(model, split, chunk)) for chunk in chunks])
+        return self._evaluation(split, found.argmax(axis=1), None, None, {})
+
+    def trivial(self, split: str) -> dict[str, float]:
+        """What always answering the training set's commonest class scores on a split."""
+        counts = np.array(self.class_counts(split))
+        confusion = np.zeros((len(counts), len(counts)), dtype=np.int64)
+        confusion[:, int(np.argmax(self.class_counts("train")))] = counts
+        return self.measures(confusion)
+
     def require(self, split: str) -> None:
         """Refuse a split without items."""
         if not len(self.fold.targets[split]):
@@ -114,6 +175,24 @@ class OneLabelTask:
                 where="data.split",
                 fix=f"give {split} a share, or let metric.monitor name the other set",
             )
+
+    def _evaluation(
+        self,
+        split: str,
+        predictions: np.ndarray,
+        probabilities: np.ndarray | None,
+        loss: float | None,
+        facts: Mapping[str, Any],
+    ) -> Evaluation:
+        targets = self.fold.targets[split].numpy()
+        confusion = confusion_matrix(targets, predictions, len(self.classes))
+        values = self.measures(confusion)
+        if probabilities is not None:
+            values |= self.scores(probabilities, targets)
+        if loss is not None:
+            values["loss"] = loss
+        index = np.arange(len(targets))
+        return Evaluation(split, index, predictions, probabilities, targets, values, confusion, loss, dict(facts))
 
     def _terms(self) -> list[tuple[str, Any]]:
         return list(zip(self.losses.names, self.losses.terms, strict=True))
