@@ -1,0 +1,1 @@
+"""Scores that commands show and no run records; they are no part of ``metric_code``."""
