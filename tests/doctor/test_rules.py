@@ -219,3 +219,27 @@ def test_the_lowest_of_many_noisy_evaluations_is_no_overfitting() -> None:
     rising = np.concatenate([np.geomspace(1, 0.1, 15), np.linspace(0.1, 0.4, 25)]) * np.exp(0.1 * rng.normal(size=40))
     found = run_rules(evidence(rows=train_rows(FALLING) + val_rows(rising.tolist(), 5)))
     assert "S09" in {finding.rule for finding in found}
+
+
+def held(averaging: dict[str, Any], model: dict[str, Any] | None = None, **train: Any) -> list[str]:
+    """Titles of S05 before a training on 1,000 items, 16 steps an epoch."""
+    sections = {"evaluate": {"averaging": averaging}, "model": model or {"type": "timm"}}
+    recipe = {**sections, "train": {"batch_size": 64, "accumulate": 1, **train}}
+    found = run_rules(evidence(recipe=recipe, facts={"data/sizes": {"train": 1000}}), "before")
+    return [finding.title for finding in found if finding.rule == "S05"]
+
+
+def test_what_an_average_will_hold_is_known_before_the_training() -> None:
+    slow = {"type": "Ema", "decay": 0.9999, "warmup": False, "every": 1}
+    (title,) = held(slow, iterations=10_000)
+    assert "after 10,000 updates the average will hold 37% of the initial weights" in title
+    assert "random, so it is useless until about update 29,956" in title
+    (title,) = held(slow, {"type": "timm", "pretrained": True}, epochs=100)
+    assert "after 1,600 updates the average will hold 85%" in title
+    assert "pre-trained, so it looks fine while it lacks 85%" in title
+    assert "pre-trained" in held(slow, {"type": "GroupMamba", "weights": "w.pth"}, epochs=100)[0]
+    assert "after 1,000 updates" in held({**slow, "every": 10}, iterations=10_000)[0]
+    assert held({**slow, "warmup": True}, iterations=10_000) == []
+    assert held({**slow, "decay": 0.99}, iterations=10_000) == []
+    assert held({"type": "Swa", "start": 0.75}, iterations=100) == []
+    assert held(slow) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,28 @@ def test_ema_follows_its_formula(decay: float, warmup: bool) -> None:
         assert torch.allclose(tensor.double(), reference[name].double(), rtol=1e-12, atol=1e-12), name
     assert ema.initial_share() == pytest.approx(share, rel=1e-12)
     assert ema.final_initial_share() == pytest.approx(share, rel=1e-12)  # type: ignore[attr-defined]
+
+
+def test_ema_takes_each_so_many_th_step_and_none_that_was_skipped() -> None:
+    model = network().double()
+    rare = average({"type": "Ema", "decay": 0.9, "every": 3}, model)
+    steady = average({"type": "Ema", "decay": 0.9}, model)
+    for step in range(1, 13):
+        if step not in (4, 5):
+            move(model, step)
+        # the weights are what they were: averaging them again would forget the start too fast
+        rare.update(model, moved=step not in (4, 5))
+        if step in (3, 8, 11):
+            steady.update(model)
+    assert (rare.steps, rare.updates, steady.updates) == (10, 3, 3)
+    assert rare.initial_share() == steady.initial_share()
+    its = steady.weights()
+    assert all(tensor.equal(its[name]) for name, tensor in rare.weights().items())
+    assert rare.final_initial_share() == pytest.approx(
+        0.1 * (2 / 11) * 0.25 * math.prod(min(0.9, (1 + t) / (10 + t)) for t in range(3, 13))
+    )  # type: ignore[attr-defined]
+    with pytest.raises(UserError, match="40 steps"):
+        average({"type": "Ema", "every": 41}, model)
 
 
 def test_document_004s_average_keeps_a_third_of_the_initial_weights() -> None:

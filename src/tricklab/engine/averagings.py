@@ -57,10 +57,10 @@ class Averagings:
         self._initial = {name: t.clone() for name, t in plain_state(model).items()} if unique else {}
         self._batches, self._forward = batches, forward
 
-    def update(self, model: nn.Module) -> None:
-        """Take in the weights after an optimizer step."""
+    def update(self, model: nn.Module, moved: bool = True) -> None:
+        """Take in the weights after an optimizer step; ``moved`` is False where loss scaling skipped it."""
         for averaging in self.watching.values():
-            averaging.update(model)
+            averaging.update(model, moved)
 
     def weights(self, key: str, model: nn.Module) -> State:
         """Averaged weights under the model's own names, running statistics re-estimated where they need it."""

@@ -67,6 +67,8 @@ class Steps(Callback):
         self.validated = 0
         self.order: dict[int, str] = {}
         self.drawn: dict[str, list[float]] = {}
+        self.skipped = 0
+        self._moved = False
         self._mark = 0.0
         self._began = 0.0
 
@@ -76,6 +78,7 @@ class Steps(Callback):
         self.interruption.check()
         self.step = trainer.global_step
         self.journal.begin(self.step)
+        trainer.optimizers[0].register_step_post_hook(self._took_step)
         if self._validation_due() and self.validated < self.step:
             self._validate(pl_module)
         self._mark = time.perf_counter()
@@ -113,7 +116,9 @@ class Steps(Callback):
                 self._first_loss(module)
             if module.clipped is not None:
                 self.journal.clip(module.clipped)
-            self.averagings.update(module.model)
+            self.skipped += not self._moved
+            self.averagings.update(module.model, self._moved)
+            self._moved = False
             self._log(trainer, module)
             self._judge_first_steps(module)
             self._validate_save_or_stop(trainer, module)
@@ -133,6 +138,7 @@ class Steps(Callback):
             "validated": self.validated,
             "order": dict(self.order),
             "drawn": {name: list(kept) for name, kept in self.drawn.items()},
+            "skipped": self.skipped,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -143,6 +149,7 @@ class Steps(Callback):
         self.validated = int(state_dict["validated"])
         self.order = {int(epoch): digest for epoch, digest in state_dict["order"].items()}
         self.drawn = {name: list(kept) for name, kept in state_dict["drawn"].items()}
+        self.skipped = int(state_dict["skipped"])
 
     def record_facts(self, module: Training) -> None:
         """Facts that grow while training: order, draws, distances of the averages."""
@@ -150,11 +157,17 @@ class Steps(Callback):
         if self.drawn:
             shares = {name: {"count": total, "share": total / count} for name, (total, count) in self.drawn.items()}
             self.judge.fact("data/drawn", shares)
+        self.judge.fact("train/skipped_steps", self.skipped)
         for key in self.averagings.watching:
             distance = self.averagings.distance(key, module.model)
             self.judge.fact(f"averaging/{key}/distance", distance)
             if key == self.own_averaging:
                 self.judge.fact("averaging/distance", distance)
+
+    def _took_step(self, optimizer: torch.optim.Optimizer, arguments: object, options: object) -> None:
+        # loss scaling does not call the optimizer at all; one that scales by itself is told to do nothing
+        overflow = getattr(optimizer, "found_inf", None)
+        self._moved = overflow is None or not bool(overflow)
 
     def _first_moment(self) -> int:
         return min(FIRST_STEPS, self.clock.total_steps)

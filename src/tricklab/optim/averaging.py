@@ -35,8 +35,13 @@ class Averaging(abc.ABC):
         self._copied = {n: t.clone() for n, t in state.items() if n not in averaged}
 
     @abc.abstractmethod
-    def update(self, model: nn.Module) -> None:
-        """Take in the model after an optimizer step. Call it after every one."""
+    def update(self, model: nn.Module, moved: bool = True) -> None:
+        """Take in the model after an optimizer step. Call it after every one.
+
+        Args:
+            model: the model after the step.
+            moved: False for a step that loss scaling skipped: the weights are those of before.
+        """
 
     @abc.abstractmethod
     def initial_share(self) -> float:

@@ -46,7 +46,7 @@ class Swa(Averaging):
         """How many weights are collected in the first ``steps`` steps."""
         return sum(1 for step in range(self.period, steps + 1, self.period) if step > self.first)
 
-    def update(self, model: nn.Module) -> None:
+    def update(self, model: nn.Module, moved: bool = True) -> None:
         self.steps += 1
         if self.steps % self.period or self.steps <= self.first:
             return

@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 from tricklab.tricks._averaging import average_moves, average_scored
 from tricklab.tricks._base import Proof, Recipe, trick
-from tricklab.tricks._types import OpenShare
+from tricklab.tricks._types import Count, OpenShare
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
 @trick("ema", stage="evaluate", source="Polyak & Juditsky 1992; timm ModelEmaV3 (warm-up)")
-def ema(recipe: Recipe, decay: OpenShare = 0.999, warmup: bool = True) -> Recipe:
+def ema(recipe: Recipe, decay: OpenShare = 0.999, warmup: bool = True, every: Count = 1) -> Recipe:
     """Average the weights exponentially while training; evaluate the average.
 
     The average forgets with a time constant of 1 / (1 - decay) steps: without warm-up it still holds decay^steps of the
-    initial weights (37 % after 10,000 steps at .9999). Raw and averaged weights are both scored.
+    initial weights (37 % after 10,000 steps at .9999). With ``every`` only each so-many-th step is an update and the decay
+    is that of an update. Raw and averaged weights are both scored.
     """
-    averaging = {"type": "Ema", "decay": decay, "warmup": warmup}
+    averaging = {"type": "Ema", "decay": decay, "warmup": warmup, "every": every}
     return recipe.set("evaluate.averaging", averaging).set("evaluate.weights", "average")
 
 
