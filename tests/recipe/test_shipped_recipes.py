@@ -25,6 +25,10 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     },
     "pavia-university-hybridsn": {"data.window": 25, "data.pca": 15, "data.scene.image": "PaviaU.mat"},
     "salinas-hybridsn": {"data.window": 25, "data.pca": 15, "data.scene.image": "Salinas_corrected.mat"},
+    "plant-seedlings-groupmamba": {
+        "task": "classification", "data.size": 224, "data.split.val": 0.3, "model.type": "GroupMamba",
+        "model.size": "tiny", "optimizer.decay_norm_and_bias": False, "metric.monitor": "val/accuracy",
+    },
     "plant-seedlings-resnet10t": {
         "task": "classification", "data.images.type": "ClassFolders", "data.split.train": 0.7, "data.split.val": 0.3,
         "data.duplicates": "group",
