@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,20 +13,10 @@ from torch import nn
 from tricklab import registry
 from tricklab.engine.clock import RunClock
 from tricklab.optim.averaging import Averaging, plain_state
+from tricklab.optim.averaging_key import averaging_key as averaging_key
 from tricklab.optim.statistics_update import reestimate_statistics
 
 State = dict[str, torch.Tensor]
-
-
-def averaging_key(config: Mapping[str, Any]) -> str:
-    """Name of an averaging in file names: the same for the same configuration.
-
-    >>> averaging_key({"type": "Ema", "decay": 0.99}) == averaging_key({"decay": 0.99, "type": "Ema"})
-    True
-    """
-    full = registry.check("averaging", config, "evaluate.averaging")
-    text = json.dumps(full, sort_keys=True)
-    return f"{full['type'].lower()}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
 
 
 class Averagings:

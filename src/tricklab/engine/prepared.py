@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from tricklab.errors import UserError
 from tricklab.recipe import Recipe, load, resolve, settings
 from tricklab.recipe.schema import Settings
 from tricklab.records import RunFolder
+from tricklab.records.sibling import sibling as sibling
 from tricklab.seeds import Seeds
 from tricklab.tasks.base import Task
 
@@ -78,23 +78,6 @@ def prepare(
     prepared = Prepared(run, recipe, chosen, seeds, task, judge, pick_device(device))
     _check(prepared)
     return prepared
-
-
-def sibling(run: RunFolder) -> RunFolder | None:
-    """The run whose trained weights this one evaluates, or None if it trains itself.
-
-    Raises:
-        UserError: it is not there or not finished.
-    """
-    fit_from = run.declared.get("fit_from")
-    if not fit_from:
-        return None
-    place = Path(run.path).resolve().parents[1] / fit_from
-    other = RunFolder.open(place)
-    state = other.status()["state"]
-    if state != "finished":
-        raise UserError(f"the run that trains for this one is {state}", where=str(place), fix="run it first")
-    return other
 
 
 def same_data(recorded: dict[str, str] | None, found: dict[str, str], where: str, fix: str) -> None:
