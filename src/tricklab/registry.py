@@ -47,12 +47,14 @@ FOLDERS = {
     "sampler": "data",
     "postprocess": "inference",
     "task": "tasks",
+    "teacher": "tasks",
     "logger": "engine/loggers",
 }
 _ROOT = Path(__file__).parent
 _RUNTIME: dict[tuple[str, str], Any] = {}
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Where = Callable[[str], "str | None"]
+Complete = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,12 @@ class Entry:
 
 
 def component(
-    kind: str, *, name: str | None = None, source: str = "", given: tuple[str, ...] = ()
+    kind: str,
+    *,
+    name: str | None = None,
+    source: str = "",
+    given: tuple[str, ...] = (),
+    complete: Complete | None = None,
 ) -> Callable[[Decorated], Decorated]:
     """Declare a class or function as a component of a kind.
 
@@ -86,9 +93,12 @@ def component(
         name: the ``type`` in a recipe; the class name if not given.
         source: the paper or official file it follows.
         given: parameters that the framework supplies, such as ``classes``.
+        complete: gives the checked keys with what must be known before anything runs, such as the hash of a file that
+            is named; the ``where`` of its errors is a key.
     """
     if kind not in FOLDERS:
         raise UserError(f"unknown kind of component {kind!r}", fix=nearest(kind, FOLDERS))
+    extra: dict[str, Any] = {} if complete is None else {"complete": complete}
 
     def declare(cls: Decorated) -> Decorated:
         key = (kind, name or cls.__name__)
@@ -99,7 +109,7 @@ def component(
                 where=f"{known.__module__} and {cls.__module__}",
                 fix="give one of them another name=",
             )
-        cls.__component__ = {"kind": kind, "name": key[1], "source": source, "given": tuple(given)}  # type: ignore[attr-defined]
+        cls.__component__ = {"kind": kind, "name": key[1], "source": source, "given": tuple(given), **extra}  # type: ignore[attr-defined]
         _RUNTIME[key] = cls
         return cls
 
@@ -175,7 +185,18 @@ def check(kind: str, config: Mapping[str, Any], path: str = "", where: Where = l
             values[key] = [check(inner, item, f"{inside}.{i}", where) for i, item in enumerate(values[key])]
         else:
             values[key] = check(inner, values[key], inside, where)
-    return {"type": name, **values}
+    return {"type": name, **_completed(cls, values, path, place)}
+
+
+def _completed(cls: Any, values: dict[str, Any], path: str, place: Callable[[str], str]) -> dict[str, Any]:
+    complete = cls.__component__.get("complete")
+    if complete is None:
+        return values
+    try:
+        found: dict[str, Any] = complete(values)
+    except UserError as error:
+        raise UserError(error.what, where=place(_below(path, error.where or "type")), fix=error.fix) from error
+    return found
 
 
 def build(kind: str, config: Mapping[str, Any], **given: Any) -> Any:

@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 
 from tests.models.test_groupmamba import plain, small
 from tricklab.errors import UserError
-from tricklab.models.groupmamba import GroupMamba
 from tricklab.models.groupmamba_weights import load_weights
 
 Weights = dict[str, torch.Tensor]
@@ -22,23 +21,35 @@ def weights() -> Weights:
     return plain(distillation=True).state_dict()
 
 
-def loads(model: GroupMamba, path: Path, weights: Weights) -> None:
-    load_weights(model, path)
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, weights[name]), name
+def same(one: Weights, other: Weights) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
 @pytest.mark.parametrize("entry", [None, "model", "state_dict", "model_ema", "state_dict_ema"])
 def test_published_wrappings_load(tmp_path: Path, weights: Weights, entry: str | None, prefix: str) -> None:
     state = {prefix + name: value for name, value in weights.items()}
     torch.save(state if entry is None else {entry: state, "epoch": 299}, tmp_path / "w.pth")
-    loads(small(distillation=True), tmp_path / "w.pth", weights)
+    model = small(distillation=True)
+    assert load_weights(model, tmp_path / "w.pth").entry == (entry or "")
+    assert same(model.state_dict(), weights)
 
 
 def test_safetensors_load(tmp_path: Path, weights: Weights) -> None:
     save_file(weights, tmp_path / "w.safetensors")
-    loads(small(distillation=True), tmp_path / "w.safetensors", weights)
+    model = small(distillation=True)
+    assert not same(model.state_dict(), weights)
+    load_weights(model, tmp_path / "w.safetensors")
+    assert same(model.state_dict(), weights)
+
+
+def test_averages_of_torch_load(tmp_path: Path, weights: Weights) -> None:
+    source = small(distillation=True)
+    source.load_state_dict(weights)
+    torch.save(torch.optim.swa_utils.AveragedModel(source).state_dict(), tmp_path / "w.pth")
+    model = small(distillation=True)
+    load_weights(model, tmp_path / "w.pth")
+    assert same(model.state_dict(), weights)
 
 
 def test_averaged_weights_come_before_raw_ones_unless_asked_for(tmp_path: Path, weights: Weights) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from tricklab import registry
 from tricklab.errors import UserError
+from tricklab.models.initial_weights import remembered, skipping_initial_weights
 
 NAME = "resnet10t"
 
@@ -40,6 +41,9 @@ def test_weights_of_another_number_of_classes_keep_the_fresh_classifier(tmp_path
     found = build(weights=str(file)).state_dict()
     for name, value in source.state_dict().items():
         assert name.startswith("fc.") or torch.equal(found[name], value), name
+    taken = remembered(build(weights=str(file)))
+    assert taken is not None
+    assert (taken.kept, len(taken.loaded)) == (("fc.bias", "fc.weight"), len(found) - 2)
     plain = tmp_path / "w.pth"
     torch.save({"state_dict": {f"module.{key}": value for key, value in source.state_dict().items()}}, plain)
     again = build(weights=str(plain)).state_dict()
@@ -63,16 +67,22 @@ def test_bad_input_is_one_error(keys: dict[str, Any], message: str) -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
     save_file({"conv1.weight": torch.zeros(1)}, file)
-    with pytest.raises(UserError, match="weights do not fit, the first"):
+    with pytest.raises(UserError, match="weights are missing, the first"):
         build(weights=str(file))
 
 
-def test_without_network_the_error_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    import timm
+def test_without_network_the_error_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's own client, kept from the network, before an empty cache."""
+    from huggingface_hub import constants
 
-    def offline(*rest: Any, **keys: Any) -> None:
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(UserError, match=r"neither in the hub's cache.*no route to host.*weights: FILE"):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"neither in the hub's cache.*weights: FILE") as caught:
         build(pretrained=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_overwritten_at_once_are_not_looked_for(tmp_path: Path) -> None:
+    with skipping_initial_weights():
+        model = build(pretrained=True)
+    assert remembered(model) is None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
 from tricklab.models.groupmamba_blocks import EPSILON, REDUCTION, Block, ClassBlock, Downsample, Stem
+from tricklab.models.initial_weights import load_weights, skips_initial_weights, with_weights_digest
 from tricklab.registry import component
 
 STRIDES = (4, 8, 16, 32)
+HEADS = ("head.", "dist_head.")
+SPARE = ("post_network.",)  # a backbone has none
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ SIZES = {
     "model",
     source="Shaker et al., CVPR 2025, arXiv 2407.13772, github Amshaker/GroupMamba",
     given=("classes", "channels"),
+    complete=with_weights_digest,
 )
 class GroupMamba(nn.Module):
     """GroupMamba: a hierarchical state-space network whose groups of channels scan in different directions.
@@ -62,6 +66,8 @@ class GroupMamba(nn.Module):
             linearly from 0 at the first block. The official training uses 0.05 for every size.
         drop_rate: share of the features that are zeroed before the heads while training.
         features: no post block and no heads; the outputs are the maps ``stride4`` to ``stride32`` of :meth:`pyramid`.
+        weights: begin with a file's weights, as :func:`tricklab.models.groupmamba_weights.load_weights` reads them.
+        weights_digest: hash of that file; filled in when the recipe is resolved.
         classes: number of classes.
         channels: channels of an image.
 
@@ -98,6 +104,8 @@ class GroupMamba(nn.Module):
         drop_path: float = 0.05,
         drop_rate: float = 0.0,
         features: bool = False,
+        weights: str | None = None,
+        weights_digest: str | None = None,
         *,
         classes: int,
         channels: int = 3,
@@ -129,6 +137,8 @@ class GroupMamba(nn.Module):
         if distillation:
             self.dist_head = nn.Linear(before, classes)
         self.apply(_initialise)
+        if weights is not None and not skips_initial_weights():
+            load_weights(self, weights, is_head=is_head, spare=SPARE, digest=weights_digest)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         if self.features:
@@ -159,6 +169,27 @@ class GroupMamba(nn.Module):
             found.append(_image(tokens_BLC, size))
         return found
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """The layers from the input on, in timm's format: the stem, each block, the head with the post block.
+
+        A stage's embedding belongs to its first block, its norm to its last; ``coarse``: a stage is one layer.
+        """
+        if coarse:
+            blocks: Any = r"^(?:patch_embed|block|norm)([1-4])"
+        else:
+            blocks = [
+                (r"^patch_embed([2-4])", (0,)),
+                (r"^block([1-4])\.(\d+)", None),
+                (r"^norm([1-4])", (99999,)),
+            ]
+        return {"stem": r"^patch_embed1", "blocks": blocks}
+
+    def get_classifier(self) -> nn.Module | tuple[nn.Module, ...]:
+        """The head; with ``distillation`` both heads; with ``features`` an identity, as timm's models give one."""
+        if self.features:
+            return nn.Identity()
+        return (self.head, self.dist_head) if self.distillation else self.head
+
     def _stages(self, images: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
         """Tokens (N, L, C) and (height, width) of the four stages, all but the last normalised."""
         if images.ndim != 4 or images.shape[1] != self.in_channels:
@@ -176,6 +207,11 @@ class GroupMamba(nn.Module):
                 images = _image(tokens_BLC, size)
             found.append((tokens_BLC, size))
         return found
+
+
+def is_head(name: str, _tensor: Tensor) -> bool:
+    """Whether a weight belongs to one of the classifiers."""
+    return name.startswith(HEADS)
 
 
 def _image(tokens_BLC: Tensor, size: tuple[int, int]) -> Tensor:

@@ -15,11 +15,12 @@ from tricklab.records.trees import load_tree
 
 AVERAGED = ("model_ema", "state_dict_ema")
 RAW = ("model", "state_dict")
-PREFIX = "module."
+PREFIXES = ("module.", "_orig_mod.")  # of data-parallel and of compiled modules
+COUNT = "n_averaged"  # of torch's AveragedModel
 
 
 def read_state_dict(path: str | os.PathLike[str], entry: str | None = None) -> tuple[str, dict[str, Tensor]]:
-    """A state dict from a file, without ``module.`` before its names.
+    """A state dict from a file, without the ``module.`` and ``_orig_mod.`` that wrappers put before its names.
 
     Args:
         path: a ``.safetensors`` file, or a ``.pth`` file of tensors and plain Python data.
@@ -52,7 +53,7 @@ def _read(place: Path) -> Any:
 
 
 def _state_dict(tree: Any, entry: str | None, place: str) -> tuple[str, dict[str, Tensor]]:
-    """The name of the entry and its weights without ``module.``."""
+    """The name of the entry and its weights without what wrappers put before their names."""
     chosen = tree
     name = ""
     if isinstance(tree, Mapping) and (entry is not None or not _is_state_dict(tree)):
@@ -67,8 +68,14 @@ def _state_dict(tree: Any, entry: str | None, place: str) -> tuple[str, dict[str
         chosen = tree[name]
     if not _is_state_dict(chosen):
         raise UserError("no state dict in this file", where=place)
-    wrapped = all(key.startswith(PREFIX) for key in chosen)
-    return name, {key.removeprefix(PREFIX) if wrapped else key: value for key, value in chosen.items()}
+    return name, _unwrapped(chosen)
+
+
+def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    found = {key: value for key, value in weights.items() if key != COUNT}
+    while prefix := next((one for one in PREFIXES if all(key.startswith(one) for key in found)), None):
+        found = {key.removeprefix(prefix): value for key, value in found.items()}
+    return found
 
 
 def _is_state_dict(value: Any) -> bool:
