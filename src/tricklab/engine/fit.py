@@ -21,7 +21,7 @@ from tricklab.engine.progress import Progress
 from tricklab.engine.steps import Moments, Steps, seed_generators
 from tricklab.engine.trainer import build_trainer
 from tricklab.observe import listening
-from tricklab.optim.parameter_groups import describe_groups, unmatched_parameters
+from tricklab.optim.parameter_groups import describe_groups, describe_layers, unmatched_parameters
 from tricklab.optim.schedule_list import Schedules
 from tricklab.records import load_tree, save_tree
 
@@ -134,7 +134,10 @@ def _first_facts(prepared: Prepared, module: Training, schedules: Schedules) -> 
     judge.fact("model/dropout", {n: part.p for n, part in model.named_modules() if isinstance(part, _DROPOUTS)})
     judge.fact("optimizer/class", type(optimizer).__name__)
     judge.fact("optimizer/groups", describe_groups(optimizer.param_groups))
+    judge.fact("optimizer/undecayed", [n for g in optimizer.param_groups if g["weight_decay"] == 0 for n in g["names"]])
     judge.fact("optimizer/unmatched", unmatched_parameters(model, optimizer.param_groups))
+    if prepared.settings.optimizer.get("layer_decay") is not None:
+        judge.fact("optimizer/layers", describe_layers(model, optimizer.param_groups))
     judge.fact("initial_weights_digest", weights_digest(model.state_dict()))
     if not schedules.watches:
         judge.fact("schedule/planned", schedules.planned())

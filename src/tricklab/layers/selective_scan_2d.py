@@ -23,8 +23,8 @@ class SelectiveScan2d(nn.Module):
     ``u = silu(conv(W_x x))``, ``z = silu(W_z x)``, scan with step ``softplus(W_dt W_r u + bias)`` and input-dependent
     ``B`` and ``C``, ``y = W_out(norm(scan) * z)``; several paths over the pixels have scans of their own, which are
     summed. Weights are named as in the official code, which calls it SS2D: in_proj, conv2d, x_proj_weight,
-    dt_projs_weight, dt_projs_bias, A_logs, Ds, out_norm, out_proj. ``A_logs``, ``Ds`` and ``dt_projs_bias`` should
-    have no weight decay (the official code says so, but its optimizer reads that from the names of biases only).
+    dt_projs_weight, dt_projs_bias, A_logs, Ds, out_norm, out_proj. :meth:`no_weight_decay` names what
+    should have no weight decay (the official code says so, but its optimizer reads that from the names of biases only).
 
     Source: Liu et al., VMamba, NeurIPS 2024, arXiv 2401.10166, with ratio 1, as in GroupMamba.
 
@@ -59,6 +59,10 @@ class SelectiveScan2d(nn.Module):
         self.dt_projs_bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # the inverse of softplus
         self.A_logs.copy_(torch.arange(1, self.states + 1).log().expand_as(self.A_logs))
         nn.init.ones_(self.Ds)
+
+    def no_weight_decay(self) -> set[str]:
+        """Parameters whose decay would change the scan's memory and not only its size: decay rates, skips, steps."""
+        return {"A_logs", "Ds", "dt_projs_bias"}
 
     def forward(self, x: Tensor, size: tuple[int, int], directions: Sequence[str]) -> Tensor:
         """(batch, pixels, channels) → the same shape; see :func:`scan_groups`."""

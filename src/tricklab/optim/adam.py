@@ -21,8 +21,10 @@ class Adam(OptimizerRecipe):
         betas: decay rates of the first and second moment.
         eps: added to the root of the second moment.
         amsgrad: divide by the largest second moment so far.
-        decay_norm_and_bias: False: no weight decay for parameters of fewer than two dimensions.
+        decay_norm_and_bias: False: no weight decay for parameters of fewer than two dimensions and those that the model
+            names by its method ``no_weight_decay``.
         custom_keys: part of a parameter's name -> {lr_mult, decay_mult}.
+        layer_decay: the learning rate is multiplied by it once for each layer between a parameter and the head.
     """
 
     kind: type[torch.optim.Optimizer] = torch.optim.Adam
@@ -36,8 +38,9 @@ class Adam(OptimizerRecipe):
         amsgrad: bool = False,
         decay_norm_and_bias: bool = True,
         custom_keys: dict[str, dict[str, float]] | None = None,
+        layer_decay: float | None = None,
     ) -> None:
-        super().__init__(lr, weight_decay, decay_norm_and_bias, custom_keys)
+        super().__init__(lr, weight_decay, decay_norm_and_bias, custom_keys, layer_decay)
         for beta in betas:
             check_share(beta, "optimizer.betas")
         if not eps >= 0:

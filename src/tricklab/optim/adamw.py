@@ -26,5 +26,6 @@ class AdamW(Adam):
         amsgrad: bool = False,
         decay_norm_and_bias: bool = True,
         custom_keys: dict[str, dict[str, float]] | None = None,
+        layer_decay: float | None = None,
     ) -> None:
-        super().__init__(lr, weight_decay, betas, eps, amsgrad, decay_norm_and_bias, custom_keys)
+        super().__init__(lr, weight_decay, betas, eps, amsgrad, decay_norm_and_bias, custom_keys, layer_decay)

@@ -23,25 +23,34 @@ class OptimizerRecipe(abc.ABC):
         weight_decay: float,
         decay_norm_and_bias: bool,
         custom_keys: dict[str, dict[str, float]] | None,
+        layer_decay: float | None,
     ) -> None:
         if not lr > 0:
             raise UserError(f"the learning rate must be above zero, not {lr}", where="optimizer.lr")
         if not weight_decay >= 0:
             raise UserError(f"weight decay must not be negative, not {weight_decay}", where="optimizer.weight_decay")
-        self.lr, self.weight_decay = lr, weight_decay
+        if layer_decay is not None and not 0 < layer_decay < 1:
+            raise UserError(
+                f"must lie between 0 and 1, not {layer_decay}",
+                where="optimizer.layer_decay",
+                fix="0.65 to 0.9 for fine-tuning; null gives every layer the same rate",
+            )
+        self.lr, self.weight_decay, self.layer_decay = lr, weight_decay, layer_decay
         self.decay_norm_and_bias, self.custom_keys = decay_norm_and_bias, custom_keys
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """The torch optimizer over a model's trainable parameters; each group knows its ``initial_lr`` and ``names``.
 
         Raises:
-            UserError: nothing can be trained, or a key of ``custom_keys`` matches no parameter.
+            UserError: nothing can be trained, a key of ``custom_keys`` matches no parameter, or ``layer_decay`` meets a
+                model of one layer.
         """
         groups = parameter_groups(
             model,
             lr=self.lr,
             weight_decay=self.weight_decay,
             decay_norm_and_bias=self.decay_norm_and_bias,
+            layer_decay=self.layer_decay,
             custom_keys=self.custom_keys,
         )
         return self.make(groups)

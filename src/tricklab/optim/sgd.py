@@ -21,8 +21,10 @@ class SGD(OptimizerRecipe):
         momentum: share of the last step that is kept.
         dampening: share of the gradient that momentum leaves out.
         nesterov: look ahead along the momentum; needs momentum and no dampening.
-        decay_norm_and_bias: False: no weight decay for parameters of fewer than two dimensions.
+        decay_norm_and_bias: False: no weight decay for parameters of fewer than two dimensions and those that the model
+            names by its method ``no_weight_decay``.
         custom_keys: part of a parameter's name -> {lr_mult, decay_mult}.
+        layer_decay: the learning rate is multiplied by it once for each layer between a parameter and the head.
     """
 
     def __init__(
@@ -34,8 +36,9 @@ class SGD(OptimizerRecipe):
         nesterov: bool = False,
         decay_norm_and_bias: bool = True,
         custom_keys: dict[str, dict[str, float]] | None = None,
+        layer_decay: float | None = None,
     ) -> None:
-        super().__init__(lr, weight_decay, decay_norm_and_bias, custom_keys)
+        super().__init__(lr, weight_decay, decay_norm_and_bias, custom_keys, layer_decay)
         check_share(momentum, "optimizer.momentum")
         if nesterov and (momentum == 0 or dampening != 0):
             raise UserError(
