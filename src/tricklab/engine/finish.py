@@ -18,6 +18,7 @@ from tricklab.engine.journal import NonFinite, Sink, peak_memory_mb
 from tricklab.engine.prepared import Prepared
 from tricklab.errors import UserError
 from tricklab.metrics import metric_code, oscillation, samples_to_loss
+from tricklab.models.initial_weights import skipping_initial_weights
 from tricklab.observe import listening
 from tricklab.records import RunFolder, load_tree
 from tricklab.records.environment import versions
@@ -46,7 +47,8 @@ def load_weights(prepared: Prepared, path: Any) -> tuple[nn.Module, dict[str, An
     Raises:
         UserError: a key of the model is missing in the file, or the file holds others.
     """
-    model: nn.Module = prepared.task.build_model()
+    with skipping_initial_weights():
+        model: nn.Module = prepared.task.build_model()
     found = strict_load(model, load_tree(path), str(path))
     return model.float().to(prepared.device), found
 
@@ -95,7 +97,8 @@ def finish(prepared: Prepared, origin: Origin, started: float, sinks: Sequence[S
     averaged = None
     if prepared.averaging_key is not None:
         averaged = load_tree(origin.run.checkpoint(f"average-{prepared.averaging_key}"))
-        strict_load(prepared.task.build_model(), averaged, "averaged weights")
+        with skipping_initial_weights():
+            strict_load(prepared.task.build_model(), averaged, "averaged weights")
     judge.fact("evaluate/repeat_difference", repeat_difference(prepared.task, model, prepared.split))
     with listening() as listener:
         scored = score(prepared.task, model, prepared.split, prepared.postprocess, chosen.evaluate.method, averaged)
