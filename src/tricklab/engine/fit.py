@@ -20,6 +20,7 @@ from tricklab.engine.prepared import Prepared
 from tricklab.engine.progress import Progress
 from tricklab.engine.steps import Moments, Steps, seed_generators
 from tricklab.engine.trainer import build_trainer
+from tricklab.models.initial_weights import remembered
 from tricklab.observe import listening
 from tricklab.optim.parameter_groups import describe_groups, describe_layers, unmatched_parameters
 from tricklab.optim.schedule_list import Schedules
@@ -138,6 +139,8 @@ def _first_facts(prepared: Prepared, module: Training, schedules: Schedules) -> 
     judge.fact("optimizer/unmatched", unmatched_parameters(model, optimizer.param_groups))
     if prepared.settings.optimizer.get("layer_decay") is not None:
         judge.fact("optimizer/layers", describe_layers(model, optimizer.param_groups))
+    if (first := remembered(model)) is not None:
+        judge.fact("model/weights_loaded", first.fact())
     judge.fact("initial_weights_digest", weights_digest(model.state_dict()))
     if not schedules.watches:
         judge.fact("schedule/planned", schedules.planned())
