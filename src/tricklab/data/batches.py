@@ -10,6 +10,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from tricklab.errors import UserError
+from tricklab.ops.ranks import ALONE, Ranks
 from tricklab.seeds import Seeds
 
 Item = tuple[int, int, int]
@@ -52,6 +53,7 @@ class EpochBatches(Sampler[list[Item]]):
         self.seeds = seeds
         self.epoch = 0
         self._first = 0
+        self._ranks = ALONE
         self._items = len(order.order(self.targets, 0, seeds)[0]) if len(self.targets) else 0
 
     @property
@@ -74,11 +76,20 @@ class EpochBatches(Sampler[list[Item]]):
             raise UserError(f"an epoch has {len(self)} batches; cannot start at {batch}")
         self._first = batch
 
+    def share_among(self, ranks: Ranks) -> None:
+        """Yield only this process's part of every batch; the parts of all processes in order are the batch.
+
+        Where a batch has fewer items than there are processes, those without one get the batch's first as a stand-in.
+        """
+        self._ranks = ranks
+
     def __iter__(self) -> Iterator[list[Item]]:
         epoch, first, self._first = self.epoch, self._first, 0
         index, occurrence = self._drawn(epoch)
         for start in range(first * self.batch_size, len(index), self.batch_size):
-            here = slice(start, start + self.batch_size)
+            size = min(self.batch_size, len(index) - start)
+            own = self._ranks.share(size)
+            here = slice(start + own.start, start + own.stop) if own.stop > own.start else slice(start, start + 1)
             yield [(epoch, i, o) for i, o in zip(index[here].tolist(), occurrence[here].tolist(), strict=True)]
 
     def order_hash(self, epoch: int) -> str:

@@ -12,7 +12,6 @@ ends when its request stream ends, which the death of the caller brings about ho
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
 import json
@@ -24,16 +23,9 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
+from tricklab.ops.parent_death import die_with_parent
+
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent dies; ends at once if the parent is dead already."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 @dataclass

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from tricklab.errors import UserError
-from tricklab.lab.forkserver import Server, die_with_parent
+from tricklab.lab.forkserver import Server
+from tricklab.ops.parent_death import die_with_parent
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 START_S = 600.0

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tricklab.errors import UserError
-from tricklab.lab.forkserver import die_with_parent
 from tricklab.lab.jobs.function import block_seed
 from tricklab.lab.jobs.settling import Failed, settle
+from tricklab.ops.parent_death import die_with_parent
 from tricklab.records import RunFolder
 
 # not a digit of a name such as acc1, nor the letters of a word
