@@ -1,13 +1,14 @@
 """Changes that replace each byte by another, on batches, equal to Pillow's ``ImageOps``.
 
-Every function takes uint8 (N, 3, H, W) and gives a new uint8 (N, 3, H, W).
+Every function takes contiguous uint8 (N, 3, H, W) and gives a new uint8 (N, 3, H, W).
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from tricklab.data.image_transforms import kernels
 
 
 def invert(images_N3HW: Tensor) -> Tensor:
@@ -24,16 +25,17 @@ def posterise(images_N3HW: Tensor, bits_N: Tensor) -> Tensor:
 
 def solarise(images_N3HW: Tensor, threshold_N: Tensor) -> Tensor:
     """Invert the bytes at and above a threshold; 256 changes nothing."""
-    # a byte at or above a threshold of 1.5 is one at or above 2; no byte is at or above 256
-    least = threshold_N.ceil().to(torch.int64)
-    above = (images_N3HW >= least.clamp(max=255).to(torch.uint8).view(-1, 1, 1, 1)).view(torch.uint8)
-    return images_N3HW ^ above.mul_(torch.where(least > 255, 0, 255).to(torch.uint8).view(-1, 1, 1, 1))
+    byte_T = torch.arange(256)
+    return look_up(images_N3HW, _alike(torch.where(byte_T >= threshold_N.unsqueeze(1), 255 - byte_T, byte_T)))
 
 
 def solarise_add(images_N3HW: Tensor, added_N: Tensor) -> Tensor:
     """Add up to 128 to the bytes below 128."""
-    below = (images_N3HW < 128).view(torch.uint8)
-    return images_N3HW + below.mul_(added_N.to(torch.uint8).view(-1, 1, 1, 1))
+    byte_T = torch.arange(256)
+    return look_up(
+        images_N3HW,
+        _alike(torch.where(byte_T < 128, byte_T + added_N.to(torch.int64).unsqueeze(1), byte_T).clamp_(max=255)),
+    )
 
 
 def autocontrast(images_N3HW: Tensor) -> Tensor:
@@ -50,9 +52,8 @@ def autocontrast(images_N3HW: Tensor) -> Tensor:
 
 def equalise(images_N3HW: Tensor) -> Tensor:
     """Spread each channel's bytes so that all are about equally frequent."""
-    # numpy counts bytes several times as fast as torch, a channel at a time
-    counted = [np.bincount(channel, minlength=256) for channel in images_N3HW.flatten(0, 1).flatten(1).numpy()]
-    found = torch.from_numpy(np.stack(counted)).view(-1, 3, 256)
+    found = torch.empty(len(images_N3HW), 3, 256, dtype=torch.int64)
+    kernels.count_bytes(images_N3HW.flatten(0, 1).flatten(1).numpy(), found.flatten(0, 1).numpy())
     last = images_N3HW.amax(dim=(2, 3)).to(torch.int64).unsqueeze(2)
     step = (found.sum(dim=2, keepdim=True) - found.gather(2, last)) // 255
     safe = step.clamp(min=1)
@@ -64,11 +65,14 @@ def equalise(images_N3HW: Tensor) -> Tensor:
 def look_up(images_N3HW: Tensor, tables_N3T: Tensor) -> Tensor:
     """Each channel through its own table of 256 bytes, uint8 (N, 3, 256)."""
     found = torch.empty_like(images_N3HW)
-    # Python translates bytes several times as fast as torch or numpy look them up, a channel at a time
-    channels = (part.flatten(0, 1).numpy() for part in (tables_N3T, images_N3HW, found))
-    for table, source, result in zip(*channels, strict=True):
-        result[:] = np.frombuffer(source.tobytes().translate(table.tobytes()), dtype=np.uint8).reshape(result.shape)
+    channels = (part.flatten(0, 1).flatten(1).numpy() for part in (images_N3HW, tables_N3T.contiguous(), found))
+    kernels.look_up(*channels)
     return found
+
+
+def _alike(tables_NT: Tensor) -> Tensor:
+    """The same table for all three channels, uint8 (N, 3, 256)."""
+    return tables_NT.to(torch.uint8).unsqueeze(1).expand(-1, 3, -1)
 
 
 def _where_not(same_N3: Tensor, tables_N3T: Tensor) -> Tensor:

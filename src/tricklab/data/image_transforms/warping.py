@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from tricklab.data.image_transforms import kernels
 
 
 def warp(images_N3HW: Tensor, matrices_N23: Tensor, fill: Sequence[int]) -> Tensor:
     """Move pixels by affine maps, bilinear, each image by its own.
 
     Args:
-        images_N3HW: uint8 (N, 3, H, W).
+        images_N3HW: uint8 (N, 3, H, W), contiguous.
         matrices_N23: float64 (N, 2, 3), from places (x, y, 1) of the result to places (x, y) of the image, in pixels;
             the centre of the first pixel is (0.5, 0.5), as in Pillow's ``Image.transform``.
         fill: colour of places outside the image.
@@ -21,31 +23,10 @@ def warp(images_N3HW: Tensor, matrices_N23: Tensor, fill: Sequence[int]) -> Tens
     Returns:
         uint8 (N, 3, H, W), rounded. Places less than half a pixel inside the edge take the edge's value, as in Pillow.
     """
-    count, _, height, width = images_N3HW.shape
-    grid = _places(matrices_N23.to(torch.float64), height, width)
-    moved = functional.grid_sample(
-        images_N3HW.to(torch.float32), grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    found = moved.add_(0.5).to(torch.uint8)
-    inside = ((grid >= -1) & (grid < 1)).view(torch.uint8)
-    inside = (inside[..., 0] & inside[..., 1]).view(count, 1, height, width)
-    found *= inside
-    if any(fill):
-        found += (1 - inside) * torch.tensor(list(fill), dtype=torch.uint8).view(1, 3, 1, 1)
+    found = torch.empty_like(images_N3HW)
+    colour = np.asarray(fill, dtype=np.uint8)
+    kernels.warp(images_N3HW.numpy(), matrices_N23.to(torch.float64).contiguous().numpy(), colour, found.numpy())
     return found
-
-
-def _places(matrices_N23: Tensor, height: int, width: int) -> Tensor:
-    """Where each pixel is read, float32 (N, H, W, 2), from -1 to 1 over the image's width and height."""
-    x = torch.arange(width, dtype=torch.float64) + 0.5
-    y = torch.arange(height, dtype=torch.float64) + 0.5
-    scaled = matrices_N23 * (2 / torch.tensor([width, height], dtype=torch.float64)).view(1, 2, 1)
-    across = (scaled[:, :, :1] * x).to(torch.float32)
-    down = (scaled[:, :, 1:2] * y + scaled[:, :, 2:] - 1).to(torch.float32)
-    grid = torch.empty(len(scaled), height, width, 2)
-    for axis in (0, 1):
-        torch.add(across[:, axis].unsqueeze(1), down[:, axis].unsqueeze(2), out=grid[..., axis])
-    return grid
 
 
 def rotations(degrees_N: Tensor, height: int, width: int) -> Tensor:
