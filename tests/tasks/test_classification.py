@@ -12,7 +12,8 @@ from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.recipe import load, resolve, settings
 from tricklab.seeds import Seeds
-from tricklab.tasks.classification import RUNNING, ClassificationTask
+from tricklab.tasks.classification import ClassificationTask
+from tricklab.tasks.networks import RUNNING
 
 TINY: dict[str, Any] = {
     "task": "classification",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,15 +37,20 @@ class Losses(nn.Module):
             self.names.append(name)
 
     def forward(
-        self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any]
+        self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], names: Collection[str] | None = None
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """(total, {"CrossEntropyLoss.main": term}); terms carry their weight, so that they add up to the total.
+
+        Args:
+            names: of the terms to compute, at least one; all if not given.
 
         Raises:
             UserError: a term reads an output that the model does not give; lists those it gives.
         """
         found: dict[str, torch.Tensor] = {}
         for index, (name, module) in enumerate(zip(self.names, self.terms, strict=True)):
+            if names is not None and name not in names:
+                continue
             term: Any = module
             if term.on not in outputs:
                 raise UserError(
@@ -56,7 +61,28 @@ class Losses(nn.Module):
             found[name] = term.weight * term(outputs[term.on], batch)
         return torch.stack(list(found.values())).sum(), found
 
-    def expected_initial(self, classes: int) -> float:
-        """The total of a network that gives all classes the same score."""
+    def evaluated(self, outputs: Collection[str]) -> list[str]:
+        """Names of the terms that exist in an evaluation: they read one of its outputs, and labels alone.
+
+        Args:
+            outputs: names of what the model gives in evaluation mode.
+        """
         terms: list[Any] = list(self.terms)
-        return float(sum(term.weight * term.expected_initial(classes) for term in terms))
+        return [
+            name
+            for name, term in zip(self.names, terms, strict=True)
+            if term.on in outputs and not getattr(term, "training_only", False)
+        ]
+
+    def outputs(self) -> list[str]:
+        """The outputs that the terms read, ``main`` first where it is among them."""
+        terms: list[Any] = list(self.terms)
+        return sorted({str(term.on) for term in terms}, key=lambda name: (name != "main", name))
+
+    def expected_initial(self, classes: int) -> float | None:
+        """The total of a network that gives all classes the same score; None where a term cannot say its own."""
+        terms: list[Any] = list(self.terms)
+        each = [term.expected_initial(classes) for term in terms]
+        if any(value is None for value in each):
+            return None
+        return float(sum(term.weight * value for term, value in zip(terms, each, strict=True)))

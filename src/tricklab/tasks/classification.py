@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from tricklab import registry
-from tricklab import seeds as streams
 from tricklab.data.image_fold import ImageFold
 from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
@@ -20,10 +19,10 @@ from tricklab.recipe.schema import Settings
 from tricklab.registry import component
 from tricklab.seeds import Seeds
 from tricklab.tasks.base import Evaluation
+from tricklab.tasks.networks import build_image_network
 from tricklab.tasks.one_label import OneLabelTask
 
 TOP = 5
-RUNNING = "input_normalisation"
 
 
 @component("task", name="classification", given=("settings", "seeds"))
@@ -67,17 +66,8 @@ class ClassificationTask(OneLabelTask):
 
     def build_model(self) -> Any:
         """A fresh model with the recipe's inserted blocks; the same block gives the same initial weights."""
-        height, width = self.fold.store.size
-        # models of windows see an image as one window of three bands
-        square = {"bands": 3, "window": height} if height == width else {}
-        model = self.build_with_inserts(channels=3, size=(height, width), **square)
-        if self.fold.normalisation.name == "running":
-            if not isinstance(model, nn.Module):
-                raise UserError("this model has no training to run along with", where="data.normalise")
-            with streams.aside(RUNNING):
-                model.add_module(RUNNING, nn.BatchNorm2d(3, affine=False))
-            model.register_forward_pre_hook(_normalise_input)
-        return model
+        size, normalise = self.fold.store.size, self.fold.normalisation.name
+        return build_image_network(self.settings, self.seeds, len(self.classes), size, normalise)
 
     def augment_batch(self, batch: dict[str, Any], epoch: float, micro_batch: int) -> dict[str, Any]:
         """Mix the images of a training batch; what is drawn depends on the micro-batch's number alone."""
@@ -136,7 +126,3 @@ class ClassificationTask(OneLabelTask):
         for step in reversed(steps):
             call = step.around(call)
         return call(images)
-
-
-def _normalise_input(module: nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    return (getattr(module, RUNNING)(arguments[0]), *arguments[1:])

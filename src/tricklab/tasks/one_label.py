@@ -11,15 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from tricklab import registry
-from tricklab import seeds as streams
 from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
 from tricklab.losses import Losses
 from tricklab.metrics import confusion_matrix
-from tricklab.models.insert import apply_inserts
 from tricklab.recipe.schema import Settings
 from tricklab.seeds import Seeds
 from tricklab.tasks.base import Evaluation
+from tricklab.tasks.networks import build_with_inserts
 
 _CHUNK = 4096
 
@@ -91,18 +90,10 @@ class OneLabelTask(abc.ABC):
 
     def build_with_inserts(self, **given: Any) -> Any:
         """The recipe's model with its inserted blocks; the same block gives the same initial weights."""
-        config = {key: value for key, value in self.settings.model.items() if key != "insert"}
-        inserts = self.settings.model.get("insert") or []
-        with self.seeds.initialising():
-            model = registry.build("model", config, classes=len(self.classes), **given)
-            if isinstance(model, nn.Module):
-                apply_inserts(model, inserts, streams.aside)
-            elif inserts:
-                raise UserError(f"{config['type']} has no modules to insert a block into", where="model.insert")
-        return model
+        return build_with_inserts(self.settings, self.seeds, len(self.classes), **given)
 
-    def expected_initial_loss(self) -> float:
-        """The loss of a model that gives every class the same score."""
+    def expected_initial_loss(self) -> float | None:
+        """The loss of a model that gives every class the same score; None where a term cannot say its own."""
         return self.losses.expected_initial(len(self.classes))
 
     @abc.abstractmethod
