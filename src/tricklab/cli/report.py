@@ -12,13 +12,14 @@ import typer
 def command(
     experiment: Annotated[Path, typer.Argument(help="the folder of an experiment, or of a run")],
     out: Annotated[Path | None, typer.Option(help="where to write; the experiment's own folder if not given")] = None,
-    data: Annotated[Path | None, typer.Option(help="folder of the data files, for a run's class map")] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of the data files, for a run's map or gallery")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the machine-readable result as one document")] = False,
     open_it: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
 ) -> None:
     """Write report.html (one file, works offline), report.md, report.csv, report-runs.csv and report.json.
 
-    Nothing is run. Of a single run the figures are drawn: curves, confusion matrix, class map, split.
+    Nothing is run. Of a single run the figures are drawn: curves, confusion matrix; of a scene class map and split; of
+    images a reliability diagram and a gallery of the most confident mistakes.
 
     Examples:
 
@@ -87,4 +88,4 @@ def _figures(runs: list[Path], data: Path | None, as_json: bool) -> None:
     for one in found:
         print(*one["figures"], sep="\n")
         if one["left_out"]:
-            print(f"no class map: {one['left_out']}")
+            print(f"without the data: {one['left_out']}")

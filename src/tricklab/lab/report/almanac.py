@@ -233,7 +233,7 @@ def _picture(name: str, file: Path, base: Path) -> str:
 
 def _class_map(source: Source, place: Path) -> Path | None:
     """The map of the first finished run of the reference cell, where its data are at hand."""
-    from tricklab.lab.report.figures import fold_of
+    from tricklab.lab.report.figures import scene_of
     from tricklab.lab.report.scene_maps import scene_maps
     from tricklab.records import RunFolder
 
@@ -244,7 +244,7 @@ def _class_map(source: Source, place: Path) -> Path | None:
     if not scores:
         return None
     try:
-        maps = scene_maps(fold_of(run.folder), scores, source.metric.partition("/")[0])
+        maps = scene_maps(scene_of(run.folder), scores, source.metric.partition("/")[0])
     except UserError:
         return None
     place.parent.mkdir(parents=True, exist_ok=True)

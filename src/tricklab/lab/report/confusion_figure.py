@@ -11,9 +11,17 @@ from numpy.typing import NDArray
 from tricklab.errors import UserError
 from tricklab.lab.report.canvas import INK, SOFT, figure, save
 
+MOST_NUMBERS, MOST_NAMES = 40, 120
+LARGEST = 20.0
 
-def confusion_figure(confusion: NDArray[Any], classes: list[str], path: Path) -> Path:
+
+def confusion_figure(confusion: NDArray[Any], classes: list[str], path: Path, items: str = "pixels") -> Path:
     """Draw ``confusion`` (K, K), rows = labels, columns = predictions, and return the PNG.
+
+    Beyond 40 classes the counts are left out, beyond 120 the names of the classes too.
+
+    Args:
+        items: what is counted.
 
     Raises:
         UserError: the matrix is not square.
@@ -25,11 +33,11 @@ def confusion_figure(confusion: NDArray[Any], classes: list[str], path: Path) ->
     names = [classes[index] if index < len(classes) else str(index) for index in range(count)]
     support = confusion.sum(axis=1)
     share = confusion / np.maximum(support, 1)[:, None]
-    size = 2.6 + 0.46 * count
+    size = min(2.6 + 0.46 * count, LARGEST)
     made = figure(size + 1.2, size)
     axes = made.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(confusion > 0):
+    for row, column in np.argwhere(confusion > 0) if count <= MOST_NUMBERS else ():
         axes.text(
             column,
             row,
@@ -39,10 +47,14 @@ def confusion_figure(confusion: NDArray[Any], classes: list[str], path: Path) ->
             fontsize=8.5 if count <= 10 else 6.5,
             color="white" if share[row, column] > 0.55 else INK,
         )
-    axes.set_xticks(range(count), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_yticks(range(count), [f"{name} ({total})" for name, total in zip(names, support, strict=True)], fontsize=8)
+    if count <= MOST_NAMES:
+        # steep names do not run into each other where columns are narrow
+        steep, small = (40, 8.0) if count <= MOST_NUMBERS else (90, 6.0)
+        axes.set_xticks(range(count), names, rotation=steep, ha="right", rotation_mode="anchor", fontsize=small)
+        rows = [f"{name} ({total})" for name, total in zip(names, support, strict=True)]
+        axes.set_yticks(range(count), rows, fontsize=small)
     axes.set_xlabel("predicted", color=SOFT, fontsize=9)
-    axes.set_ylabel("label (pixels)", color=SOFT, fontsize=9)
+    axes.set_ylabel(f"label ({items})", color=SOFT, fontsize=9)
     right = int(np.trace(confusion))
     accuracy = right / max(int(support.sum()), 1)
     axes.set_title(f"{right} of {int(support.sum())} right ({100 * accuracy:.2f} %)", fontsize=10.5, loc="left")

@@ -12,20 +12,24 @@ from numpy.typing import NDArray
 from tricklab.errors import UserError
 from tricklab.lab.report.confusion_figure import confusion_figure
 from tricklab.lab.report.curve_figure import curve_figure
+from tricklab.lab.report.image_figures import image_figures
 from tricklab.lab.report.map_figures import class_map_figure, split_figure
 from tricklab.lab.report.scene_maps import Fold, scene_maps
+from tricklab.lab.report.shown_images import Images, ImageScores
 from tricklab.records import Evidence, RunFolder
 
 
-def run_figures(folder: str | os.PathLike[str], fold: Fold | None = None) -> list[Path]:
+def run_figures(folder: str | os.PathLike[str], fold: Fold | Images | None = None) -> list[Path]:
     """Draw what the folder of a run allows into its ``figures/`` and return the files.
 
-    ``curves.png`` (losses, evaluation metric with the trivial predictor, learning rate) and ``confusion.png``; with the
-    fold, or with ``predictions/map.npy`` (H, W; class index or -1), ``class_map.png``; with the fold ``split.png``.
+    ``curves.png`` (losses, evaluation metric with the trivial predictor, learning rate) and ``confusion.png``. Of a
+    scene with the fold, or with ``predictions/map.npy`` (H, W; class index or -1), ``class_map.png``; with the fold
+    ``split.png``. Of images ``reliability.png``; with the fold ``worst.png`` and ``worst.html``.
 
     Args:
         folder: a run folder.
-        fold: the block's data, where they are at hand: labels, and where the pixels of each split lie.
+        fold: the block's data, where they are at hand: a scene's labels and where the pixels of each split lie, or
+            images and which of them belong to each split.
 
     Raises:
         UserError: it is no run folder, or two maps differ in size.
@@ -38,12 +42,19 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | None = None) -> lis
     written = []
     if evidence.rows:
         written.append(curve_figure(evidence, run.figures / "curves.png"))
+    if evidence.recipe.get("task") == "classification":
+        recorded = recorded_scores(run, monitor.partition("/")[0])
+        if recorded is not None:
+            images: Any = fold
+            written += image_figures(recorded, classes, run.figures, images)
+        return written
     if result.get("confusion"):
         written.append(confusion_figure(np.asarray(result["confusion"]), classes, run.figures / "confusion.png"))
     prediction = _whole_scene(run.path)
     labels = None
     if fold is not None:
-        maps = scene_maps(fold, run.scores(), monitor.partition("/")[0])
+        scene: Any = fold
+        maps = scene_maps(scene, run.scores(), monitor.partition("/")[0])
         labels, prediction = maps.labels, maps.prediction if prediction is None else prediction
         written.append(split_figure(maps.split, run.figures / "split.png"))
     if labels is not None or prediction is not None:
@@ -51,14 +62,22 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | None = None) -> lis
     return written
 
 
-def fold_of(folder: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Fold:
-    """The scene of a run's block, split again as its recipe says.
+def recorded_scores(run: RunFolder, split: str) -> ImageScores | None:
+    """What a run on images has written down about the split that it is judged by; None if nothing."""
+    kept = run.scores()
+    if not {"index", "target", "prediction"} <= set(kept):
+        return None
+    return ImageScores(split, kept["index"], kept["target"], kept["prediction"], kept.get("confidence"))
+
+
+def fold_of(folder: str | os.PathLike[str], data: str | os.PathLike[str] | None = None) -> Fold | Images:
+    """The scene or the images of a run's block, split again as its recipe says.
 
     Args:
         data: folder of the data files; the run's own if not given.
 
     Raises:
-        UserError: the run is not one of a recipe, has no scene, or its data are not to be had.
+        UserError: the run is not one of a recipe, or its data are not to be had.
     """
     from tricklab.recipe import load, resolve, settings
     from tricklab.registry import load as load_component
@@ -71,12 +90,24 @@ def fold_of(folder: str | os.PathLike[str], data: str | os.PathLike[str] | None 
     if data is not None:
         tree["data"]["root"] = os.fspath(data)
     chosen = settings(resolve(load(tree)))
-    if chosen.task != "hyperspectral":
-        raise UserError(f"{chosen.task} has no scene to draw a map of", where=os.fspath(folder))
     task = load_component("task", chosen.task)(settings=chosen, seeds=Seeds(chosen.seed, run.declared["block"]))
     task.prepare()
-    found: Fold = task.fold
+    found: Fold | Images = task.fold
     return found
+
+
+def scene_of(folder: str | os.PathLike[str]) -> Fold:
+    """As ``fold_of``, of a run whose data are a scene.
+
+    Raises:
+        UserError: as ``fold_of``; the run has no scene.
+    """
+    task = RunFolder.open(folder).recipe.get("task")
+    if task != "hyperspectral":
+        raise UserError(f"{task} has no scene to draw a map of", where=os.fspath(folder))
+    found: Any = fold_of(folder)
+    scene: Fold = found
+    return scene
 
 
 def _whole_scene(folder: Path) -> NDArray[Any] | None:
