@@ -11,17 +11,20 @@ import torch
 from tricklab import registry
 from tricklab.errors import UserError, nearest
 from tricklab.optim.clock import RunLength
+from tricklab.optim.schedules.schedule import LastPart
 
 
 class Schedules:
     """The product of a list of schedules over a run; no schedule leaves the rate as it is.
+
+    A schedule of the last part of a run (``SWALR``, ``EqualCycles``) takes over from the others; only warm-ups go on.
 
     Args:
         configs: one mapping a schedule.
         clock: length of the run.
 
     Raises:
-        UserError: a schedule is wrong, begins after the run ends, or two of them move the momentum.
+        UserError: a schedule is wrong, begins after the run ends, or two of them move the momentum or take over.
 
     >>> from tricklab.optim.clock import Clock
     >>> warm = {"type": "LinearWarmup", "end": 2, "start_factor": 0.5}
@@ -37,11 +40,23 @@ class Schedules:
         moving = [type(s).__name__ for s in self.schedules if s.momentum(0, clock) is not None]
         if len(moving) > 1:
             raise UserError(f"two schedules move the momentum: {', '.join(moving)}", where="schedule")
+        last = [s for s in self.schedules if isinstance(s, LastPart)]
+        if len(last) > 1:
+            raise UserError(f"two schedules take over: {', '.join(type(s).__name__ for s in last)}", where="schedule")
+        self._last = last[0] if last else None
         self.factor(0)
+        if self._last is not None:
+            # what does not fit into the run is said now, not when its time has come
+            self.factor(self._last.takes_over(clock))
 
     def factor(self, step: int) -> float:
         """Factor on every group's learning rate for the optimizer step that follows ``step`` finished ones."""
-        return math.prod((schedule.factor(step, self.clock) for schedule in self.schedules), start=1.0)
+        last = self._last
+        if last is None or step < (begin := last.takes_over(self.clock)):
+            return self._product(step, self.schedules)
+        lasting = [schedule for schedule in self.schedules if getattr(schedule, "lasting", False)]
+        others = [schedule for schedule in self.schedules if schedule not in (*lasting, last)]
+        return self._product(step, lasting) * last.factor_after(self._product(begin, others), step, self.clock)
 
     def momentum(self, step: int) -> float | None:
         """Momentum for that step, or None where no schedule moves it."""
@@ -79,6 +94,9 @@ class Schedules:
             if schedule.observe(float(values[schedule.monitor])):
                 dropped.append(type(schedule).__name__)
         return dropped
+
+    def _product(self, step: int, schedules: Sequence[Any]) -> float:
+        return math.prod((schedule.factor(step, self.clock) for schedule in schedules), start=1.0)
 
     @property
     def watches(self) -> list[str]:

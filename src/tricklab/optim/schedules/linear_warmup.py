@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tricklab.errors import UserError
 from tricklab.optim.clock import RunLength, Unit
 from tricklab.optim.schedules.schedule import Schedule
@@ -17,6 +19,8 @@ class LinearWarmup(Schedule):
             earlier).
         start_factor: share at ``begin``; 0 would make the first step do nothing and is refused.
     """
+
+    lasting: ClassVar[bool] = True
 
     def __init__(self, end: float, start_factor: float = 0.001, unit: Unit = "epochs", begin: float = 0) -> None:
         super().__init__(unit, begin, end)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 
+from typing import ClassVar
+
 from tricklab.errors import UserError
 from tricklab.optim.clock import RunLength, Unit, position
 
@@ -15,6 +17,9 @@ class Schedule(abc.ABC):
     a curve moves within an epoch and meets torch's value at each epoch's start. Before ``begin`` the factor is that of
     the schedule's first moment, from ``end`` on that of its last. Factors of several schedules multiply.
     """
+
+    lasting: ClassVar[bool] = False
+    """Whether it still multiplies when a :class:`LastPart` has taken over."""
 
     def __init__(self, unit: Unit = "epochs", begin: float = 0, end: float | None = None) -> None:
         if begin < 0:
@@ -47,6 +52,26 @@ class Schedule(abc.ABC):
                 fix="begin earlier, or train longer",
             )
         return min(max(position(step, self.unit, clock) - self.begin, 0.0), length), length
+
+
+class LastPart(Schedule):
+    """A schedule that takes over from the others in the last part of a run, instead of multiplying with them."""
+
+    @abc.abstractmethod
+    def takes_over(self, clock: RunLength) -> int:
+        """The first step (finished ones before it) whose rate is this schedule's."""
+
+    @abc.abstractmethod
+    def factor_after(self, before: float, step: int, clock: RunLength) -> float:
+        """Factor of a step from there on.
+
+        Args:
+            before: the others' factor at the step of :meth:`takes_over`.
+        """
+
+    def factor(self, step: int, clock: RunLength) -> float:
+        """1 until it takes over, then its own factor, as if no other schedule stood beside it."""
+        return self.factor_after(1.0, step, clock) if step >= self.takes_over(clock) else 1.0
 
 
 def check_positive(value: float, where: str) -> None:
