@@ -1,4 +1,4 @@
-"""What pasted text can prove: groups of final accuracies, judged; and what its code shows or fails to show."""
+"""What pasted text can prove: groups of final accuracies, judged; and what is wrong with its code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tricklab.doctor.code import Code
+from tricklab.doctor.code_rules import run_code_rules
 from tricklab.doctor.finding import Finding
 from tricklab.errors import UserError
 
@@ -32,12 +34,11 @@ class Group:
 
 @dataclass(frozen=True)
 class TextLog:
-    """What was read from a text: groups of scores and whether its code calls ``train()`` and ``eval()``."""
+    """What was read from a text: groups of scores and its code."""
 
     path: str
     groups: tuple[Group, ...]
-    calls_train: bool
-    calls_eval: bool
+    code: Code
 
 
 def read_text(path: Path | str, gap: int = 4) -> TextLog:
@@ -48,7 +49,7 @@ def read_text(path: Path | str, gap: int = 4) -> TextLog:
         gap: scores further apart than this many other lines belong to different groups.
 
     Raises:
-        UserError: no such file, not text, or no score in it.
+        UserError: no such file, not text, or neither a score nor code in it.
     """
     path = Path(path)
     try:
@@ -65,20 +66,22 @@ def read_text(path: Path | str, gap: int = 4) -> TextLog:
             groups.append([])
         groups[-1].append((number, float(match[1]), int(match[2]) if match[2] else None))
         last = number
-    if not groups:
+    code = Code(text)
+    if not groups and not code.found:
         raise UserError(
-            "no run folder and no text with scores in it",
+            "no run folder and no text with scores or code in it",
             where=str(path),
-            fix="tricklab doctor takes a recipe, a run folder, or a text with lines such as 'accuracy 0.9498 9225'",
+            fix="tricklab doctor takes a recipe, a run folder, or a text with Python code or with lines such as "
+            "'accuracy 0.9498 9225'",
         )
     found = tuple(Group(tuple(v for _, v, _ in rows), rows[0][2], tuple(n for n, _, _ in rows)) for rows in groups)
-    return TextLog(str(path), found, ".train()" in text, ".eval()" in text)
+    return TextLog(str(path), found, code)
 
 
 def text_findings(log: TextLog) -> list[Finding]:
     """Judge neighbouring groups of scores against each other and name what the text's code leaves out."""
     findings = [_compared(log, first, second) for first, second in zip(log.groups, log.groups[1:], strict=False)]
-    if log.calls_train and not log.calls_eval:
+    if ".train()" in log.code.text and ".eval()" not in log.code.text:
         findings.append(
             Finding(
                 "S02",
@@ -89,7 +92,7 @@ def text_findings(log: TextLog) -> list[Finding]:
                 "evaluate the same weights twice: with dropout on the two numbers differ",
             )
         )
-    return findings
+    return [*findings, *run_code_rules(log.code)]
 
 
 def _compared(log: TextLog, first: Group, second: Group) -> Finding:
