@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def loss_of(**keys: Any) -> DistillationLoss:
 
 
 def asked(loss: DistillationLoss, taught: torch.Tensor, **batch: Any) -> dict[str, Any]:
-    return {**batch, "teachers": {loss.teacher_key: taught}}
+    return {**batch, loss.teacher_key: taught}
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 16])
@@ -126,7 +127,7 @@ def test_half_precision_is_computed_in_float32() -> None:
 def test_an_evaluation_has_only_the_terms_that_need_nothing_of_training() -> None:
     hard = {"type": "DistillationLoss", "teacher": TEACHER, "mode": "hard", "weight": 0.5}
     losses = Losses([{"type": "CrossEntropyLoss", "weight": 0.5}, hard, {"type": "FocalLoss", "on": "aux"}], None)
-    assert losses.outputs() == ["main", "aux"]
+    assert losses.outputs == ["main", "aux"]
     assert losses.evaluated(["main"]) == ["CrossEntropyLoss.main"]
     assert losses.evaluated(["main", "aux"]) == ["CrossEntropyLoss.main", "FocalLoss.aux"]
     student, target = scores(4, 1), torch.tensor([0, 1, 2, 3])
@@ -162,3 +163,16 @@ def test_scores_of_another_shape_or_none_at_all_are_refused() -> None:
         loss(scores(4, 1), {"target": torch.zeros(4)})
     with pytest.raises(UserError, match=r"the teacher gives scores \(3, 5\)"):
         loss(scores(4, 1), asked(loss, scores(3, 1)))
+
+
+def test_terms_with_the_same_teacher_share_it() -> None:
+    other = {"type": "FinishedRun", "folder": "runs/other"}
+    configs = [
+        {"type": "DistillationLoss", "teacher": TEACHER},
+        {"type": "DistillationLoss", "teacher": TEACHER, "on": "distillation", "mode": "hard"},
+        {"type": "DistillationLoss", "teacher": other},
+    ]
+    losses = Losses(configs, None)
+    keys = [term.teacher_key for term in losses.terms]
+    assert keys[0] == keys[1] != keys[2]
+    assert [Path(found["folder"]).name for found in losses.teachers.values()] == ["teacher", "other"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,8 +14,6 @@ from torch.nn import functional
 from tricklab.errors import UserError
 from tricklab.observe import observe
 from tricklab.registry import Kind, component
-
-TEACHERS = "teachers"
 
 
 @component("loss", source="Hinton et al. 2015, arXiv 1503.02531 (soft); Touvron et al., ICML 2021, equations 2 and 3")
@@ -66,16 +65,17 @@ class DistillationLoss(nn.Module):
 
     @property
     def teacher_key(self) -> str:
-        """What its teacher's scores are called in ``batch["teachers"]``; terms with the same teacher share them."""
-        return json.dumps(self.teacher, sort_keys=True)
+        """What its teacher's scores are called in a batch; terms with the same teacher share them."""
+        text = json.dumps(self.teacher, sort_keys=True)
+        return f"teacher/{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
     def forward(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
-        """Scalar loss of scores (N, K) and the teacher's, ``batch["teachers"][teacher_key]`` (N, K).
+        """Scalar loss of scores (N, K) and the teacher's, ``batch[teacher_key]`` (N, K).
 
         Raises:
             UserError: the batch has no scores of this teacher, or those of another number of classes.
         """
-        taught = batch.get(TEACHERS, {}).get(self.teacher_key)
+        taught = batch.get(self.teacher_key)
         if taught is None:
             raise UserError("nobody asked the teacher about this batch", where="losses", fix="task: classification")
         if logits.dtype in (torch.float16, torch.bfloat16):

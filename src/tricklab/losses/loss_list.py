@@ -74,6 +74,13 @@ class Losses(nn.Module):
             if term.on in outputs and not getattr(term, "training_only", False)
         ]
 
+    @property
+    def teachers(self) -> dict[str, dict[str, Any]]:
+        """The teachers that terms learn from: what their scores are called in a batch, and who they are."""
+        terms: list[Any] = list(self.terms)
+        return {term.teacher_key: term.teacher for term in terms if hasattr(term, "teacher_key")}
+
+    @property
     def outputs(self) -> list[str]:
         """The outputs that the terms read, ``main`` first where it is among them."""
         terms: list[Any] = list(self.terms)
