@@ -34,11 +34,13 @@ def classifier_parameters(model: nn.Module) -> list[str]:
 
     Otherwise those of the linear layer or convolution that was defined last; empty where there is none.
     """
-    heads = getattr(model, "get_classifier", tuple)()
-    parts = [head for head in (heads if isinstance(heads, tuple | list) else [heads]) if isinstance(head, nn.Module)]
+    heads: Any = getattr(model, "get_classifier", tuple)()
+    parts: list[nn.Module] = [
+        head for head in (heads if isinstance(heads, tuple | list) else [heads]) if isinstance(head, nn.Module)
+    ]
     if not parts:
         kinds = (nn.Linear, nn.modules.conv._ConvNd)
-        parts = [module for module in model.modules() if isinstance(module, kinds)][-1:]
+        parts += [module for module in model.modules() if isinstance(module, kinds)][-1:]
     wanted = {id(parameter) for part in parts for parameter in part.parameters()}
     return [name for name, parameter in model.named_parameters() if id(parameter) in wanted]
 

@@ -11,6 +11,7 @@ BELOW_OVERRIDES: dict[tuple[str, ...], Any] = {
     ("optimizer",): OPTIMIZER,
     ("schedule",): [],
     ("model", "insert"): [],
+    ("train", "freeze"): [],
     ("evaluate", "postprocess"): [],
     ("log", "loggers"): [],
 }

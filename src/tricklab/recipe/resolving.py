@@ -13,7 +13,7 @@ from tricklab.recipe.components import completed, with_mappings
 from tricklab.recipe.located import LENGTHS, Located, Origin, find, locate, origin_at, plain
 from tricklab.recipe.paths import Path, join
 from tricklab.recipe.recipe import Recipe
-from tricklab.recipe.schema import SECTIONS, Every, Settings
+from tricklab.recipe.schema import SECTIONS, Every, Freeze, Settings
 
 _DEFAULT = Origin("default")
 _DEFAULT_EPOCHS = 100
@@ -97,7 +97,30 @@ def _filled_section(section: Located, name: str) -> Located:
             values[key] = locate(
                 default.model_dump(exclude_none=True) if isinstance(default, BaseModel) else default, _DEFAULT
             )
+    if name == "train" and isinstance(values["freeze"].value, list):
+        items = [_filled_item(item, number) for number, item in enumerate(values["freeze"].value)]
+        values["freeze"] = Located(items, values["freeze"].origin)
     return Located({key: values[key] for key in SECTIONS[name].model_fields}, section.origin)
+
+
+def _filled_item(item: Located, number: int) -> Located:
+    path = ("train", "freeze", str(number))
+    known = Freeze.model_fields
+    if not isinstance(item.value, dict):
+        raise UserError(
+            f"an item must be a mapping, not {plain(item)!r}",
+            where=f"{item.origin}, {join(path)}",
+            fix="say - match: NAME",
+        )
+    _refuse_unknown(item, path, known)
+    values = {key: item.value[key] if key in item.value else Located(known[key].default, _DEFAULT) for key in known}
+    filled = Located(values, item.origin)
+    _exactly_one(filled, path, ("match", "layers"))
+    if values["layers"].value == 0:
+        raise UserError("layers: 0 freezes nothing", where=f"{values['layers'].origin}, {join(path)}.layers")
+    if values["until"].value is not None:
+        _exactly_one(values["until"], (*path, "until"), LENGTHS)
+    return filled
 
 
 def _validate(root: Located) -> None:
@@ -128,11 +151,18 @@ def _cross_check(root: Located) -> None:
         every = train.value[key]
         if every.value is not None:
             _exactly_one(every, ("train", key), LENGTHS)
-    if train.value["clip_norm"].value is not None and train.value["clip_value"].value is not None:
+    clipped = [key for key in ("clip_norm", "clip_value", "clip_adaptive") if train.value[key].value is not None]
+    if len(clipped) > 1:
         raise UserError(
-            "clip_norm and clip_value are both set",
-            where=f"{train.value['clip_value'].origin}, train",
-            fix="choose one",
+            f"{' and '.join(clipped)} are both set",
+            where=f"{train.value[clipped[-1]].origin}, train",
+            fix=f"choose one and set the other to null, such as train.{clipped[0]}=null",
+        )
+    if train.value["clip_adaptive_head"].value is True and train.value["clip_adaptive"].value is None:
+        raise UserError(
+            "clip_adaptive_head is true and nothing is clipped adaptively",
+            where=f"{train.value['clip_adaptive_head'].origin}, train.clip_adaptive_head",
+            fix="set train.clip_adaptive, such as 0.01",
         )
     if evaluate.value["weights"].value == "average" and evaluate.value["averaging"].value is None:
         raise UserError(

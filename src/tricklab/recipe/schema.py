@@ -27,6 +27,29 @@ class Every(Section):
     samples: Count | None = None
 
 
+class Freeze(Section):
+    """A part of the model that does not train, for a while or to the end."""
+
+    match: str | None = Field(default=None, description="a module, a parameter, or a pattern with * and ?")
+    layers: int | None = Field(
+        default=None, description="so many layers from the input; below zero: all but so many at the head"
+    )
+    until: Every | None = Field(default=None, description="the moment from which it trains; null: never")
+    batch_norm: Literal["eval", "train"] = Field(
+        default="eval", description="mode of its batch normalisations while it is frozen"
+    )
+
+
+class Branching(Section):
+    """From one point of the training several continuations, which share the steps that are left."""
+
+    members: Annotated[int, Field(ge=2)] = Field(default=3, description="how many continuations")
+    start: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.5, description="share of the run before the point")
+    lr_ratios: list[Positive] | None = Field(
+        default=None, description="factor on the learning rate of each continuation; null: 1 for all"
+    )
+
+
 class Train(Section):
     """How long, on what and with which arithmetic to train."""
 
@@ -42,12 +65,28 @@ class Train(Section):
     )
     clip_norm: Positive | None = Field(default=None, description="largest Euclidean norm of all gradients together")
     clip_value: Positive | None = Field(default=None, description="largest magnitude of each gradient entry")
+    clip_adaptive: Positive | None = Field(
+        default=None, description="longest gradient of a unit as a share of the norm of its weights"
+    )
+    clip_adaptive_head: bool = Field(default=False, description="clip_adaptive for the classifier as well")
+    freeze: list[Freeze] = Field(default=[], description="what does not train, and until when")
+    drop_path_per: Literal["image", "batch"] = Field(
+        default="image", description="one draw of model.drop_path for each image, or one for the whole batch"
+    )
+    branches: Branching | None = Field(default=None, description="go back to one point for several continuations")
     validate_every: Every | None = Field(default=Every(epochs=1), description="null: only at the end")
     checkpoint_every: Every | None = Field(default=Every(epochs=1), description="null: only at the end")
     log_every: Every | None = Field(default=Every(iterations=10), description="null: only at the end")
     workers: Annotated[int, Field(ge=0)] = Field(default=0, description="loader processes")
     threads: Count | None = Field(default=None, description="CPU threads; null: as torch decides")
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    devices: Count = Field(default=1, description="processes that train together, one GPU or share of the cores each")
+    strategy: Literal["auto", "ddp", "fsdp"] = Field(
+        default="auto", description="what each process holds: all weights (ddp, auto), or its share of them (fsdp)"
+    )
+    sync_batchnorm: bool = Field(
+        default=True, description="batch normalisation over the batch of all processes, not over each one's part"
+    )
     compile: bool = False
     memory_format: Literal["contiguous", "channels_last"] = "contiguous"
     share_convolutions: bool = Field(
