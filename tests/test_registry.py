@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,26 +119,6 @@ def test_one_name_cannot_mean_two_classes() -> None:
         @registry.component("split", name="ToySplit")
         class Other:
             """Another."""
-
-
-def test_user_module_errors_carry_the_cause(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
-        registry.import_user_module(str(tmp_path / "none.py"))
-    broken = tmp_path / "broken.py"
-    broken.write_text("1 / 0\n")
-    with pytest.raises(UserError, match="ZeroDivisionError"):
-        registry.import_user_module(str(broken))
-    with pytest.raises(UserError) as caught:
-        registry.import_user_module(str(broken))
-    assert caught.value.where == f"{broken}:1"
-    leaving = tmp_path / "leaving.py"
-    leaving.write_text("raise SystemExit(0)\n")
-    with pytest.raises(UserError, match="SystemExit"):
-        registry.import_user_module(str(leaving))
-    good = tmp_path / "good.py"
-    good.write_text("ANSWER = 42\n")
-    assert registry.import_user_module(str(good)).ANSWER == 42
-    assert registry.import_user_module(str(good)) is registry.import_user_module(str(good))
 
 
 @pytest.mark.parametrize("kind", sorted(registry.FOLDERS))

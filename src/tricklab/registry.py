@@ -10,15 +10,12 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
-import importlib.util
 import inspect
 import json
 import re
 import sys
-import traceback
 import types
 import typing
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,41 +222,6 @@ def schema(kind: str, name: str) -> dict[str, Any]:
     found["properties"] = {"type": {"const": name}, **found.get("properties", {})}
     found["required"] = ["type", *found.get("required", [])]
     return found
-
-
-def import_user_module(name: str) -> types.ModuleType:
-    """Import a user's own module: a ``.py`` file or a dotted name. Its components and tricks become known by importing.
-
-    Raises:
-        UserError: the file is missing, or the import fails; the message carries the cause.
-    """
-    try:
-        if not name.endswith(".py"):
-            return importlib.import_module(name)
-        path = Path(name).resolve()
-        if not path.is_file():
-            raise UserError("no such file", where=name, fix="imports takes a .py file or a module's dotted name")
-        module_name = f"tricklab_user_{path.stem}_{zlib.crc32(str(path).encode())}"
-        if module_name in sys.modules:
-            return sys.modules[module_name]
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[module_name]
-            raise
-        return module
-    except UserError:
-        raise
-    except (Exception, SystemExit) as cause:
-        own = str(Path(name).resolve()) if name.endswith(".py") else ""
-        lines = [frame.lineno for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == own]
-        where = f"{name}:{lines[-1]}" if lines else name
-        raise UserError(f"importing failed: {type(cause).__name__}: {cause}", where=where) from cause
 
 
 @functools.cache

@@ -11,6 +11,7 @@ FIT = ("task", "seed", "data", "model", "losses", "optimizer", "schedule", "trai
 EVALUATE = ("evaluate", "metric")
 # where files lie and what hardware runs them is provenance, not identity
 _NO_IDENTITY = {"data": {"root"}, "train": {"device", "workers", "threads"}}
+_HASHES = ("weights_digest", "code_digest")
 
 
 def digest(tree: dict[str, Any], half: Half) -> str:
@@ -27,9 +28,19 @@ def _without(section: Any, keys: set[str]) -> Any:
     return {key: value for key, value in section.items() if key not in keys} if isinstance(section, dict) else section
 
 
+def _known_by_content(value: dict[str, Any]) -> dict[str, Any]:
+    """A mapping in which files whose hash stands beside them have no place; hashes of no file are left out."""
+    found = {key: item for key, item in value.items() if key not in _HASHES or item is not None}
+    if value.get("weights_digest") is not None:
+        found["weights"] = None
+    if value.get("code_digest") is not None:
+        found["target"] = str(value["target"]).rpartition("/")[2]
+    return found
+
+
 def _canonical(value: Any) -> Any:
     if isinstance(value, dict):
-        return {"mapping": sorted([str(key), _canonical(item)] for key, item in value.items())}
+        return {"mapping": sorted([str(key), _canonical(item)] for key, item in _known_by_content(value).items())}
     if isinstance(value, list):
         return [_canonical(item) for item in value]
     if isinstance(value, float) and value.is_integer():

@@ -8,7 +8,7 @@ from typing import Any
 
 from tricklab.errors import UserError, nearest
 from tricklab.recipe import calls as trick_calls
-from tricklab.recipe.located import Located, Origin, locate, merge, plain
+from tricklab.recipe.located import Located, Origin, find, locate, merge, plain, put
 from tricklab.recipe.overrides import apply_overrides
 from tricklab.recipe.recipe import Recipe
 from tricklab.recipe.shipped_recipes import shipped
@@ -44,7 +44,7 @@ def load(
         root, name = _from_file(file, ()), file.stem
     asked = root.child("tricks")
     root = Located({key: item for key, item in root.value.items() if key != "tricks"}, root.origin)
-    root = apply_overrides(root, overrides)
+    root = _with_files(apply_overrides(root, overrides), Path.cwd())
     kept = _left(_listed(asked), without)
     for module in _imports(root):
         _import(module)
@@ -72,6 +72,7 @@ def _inherited(root: Located, folder: Path, open_files: tuple[Path, ...]) -> Loc
     """``root`` with its base below it; imports become absolute and add to the base's."""
     own_imports = [Located(_absolute(item, folder), item.origin) for item in _imports(root)]
     base = root.child("base")
+    root = _with_files(root, folder)
     values = {key: item for key, item in root.value.items() if key not in ("base", "imports")}
     root, imports = Located(values, root.origin), root.child("imports")
     if base is not None:
@@ -83,6 +84,19 @@ def _inherited(root: Located, folder: Path, open_files: tuple[Path, ...]) -> Loc
         root = merge(below, root)
     if imports is not None:
         root = Located({**root.value, "imports": Located(own_imports, imports.origin)}, root.origin)
+    return root
+
+
+def _with_files(root: Located, folder: Path) -> Located:
+    """``root`` with the files that its model names absolute: they are relative to the recipe that names them."""
+    for path in (("model", "weights"), ("model", "target")):
+        found = find(root, path)
+        if found is None or not isinstance(found.value, str):
+            continue
+        file, colon, name = found.value.rpartition(":") if path[1] == "target" else (found.value, "", "")
+        if path[1] == "weights" or file.endswith(".py"):
+            place = str(_resolved(file, folder, found.origin.text))
+            root = put(root, path, Located(f"{place}{colon}{name}", found.origin))
     return root
 
 
@@ -141,7 +155,7 @@ def _absolute(item: Located, folder: Path) -> str:
 
 
 def _import(item: Located) -> None:
-    from tricklab.registry import import_user_module
+    from tricklab.user_modules import import_user_module
 
     try:
         import_user_module(item.value)
