@@ -120,3 +120,22 @@ def test_a_forest_on_all_pixels_is_a_baseline() -> None:
 def test_what_cannot_be_is_one_clear_error(override: str, message: str) -> None:
     with pytest.raises(UserError, match=message.replace("[", r"\[").replace(".", r"\.")):
         task_of(override)
+
+
+def test_postprocessing_of_images_averages_views_and_that_of_scenes_is_refused() -> None:
+    views = "evaluate.postprocess=[{type: ImageViews, group: dihedral}]"
+    task = task_of(views)
+    model = task.build_model().eval()
+    plain, found = task.evaluate(model, "val"), task.evaluate(model, "val", task.settings.evaluate.postprocess)
+    images = task.fold.dataset("val").__getitems__(list(range(task.sizes()["val"])))["image"]
+    with torch.inference_mode():
+        turned = torch.stack([
+            torch.softmax(model(torch.rot90(side, turns, (2, 3)))["main"], 1)
+            for side in (images, images.flip(3)) for turns in range(4)
+        ])  # fmt: skip
+    assert found.probabilities == pytest.approx(turned.mean(0).numpy(), abs=1e-5)
+    assert plain.probabilities != pytest.approx(turned.mean(0).numpy(), abs=1e-5)
+    with pytest.raises(UserError, match=r"evaluate\.postprocess\.0: FlipRotateTTA acts on scenes.*ImageViews"):
+        task_of("evaluate.postprocess=[{type: FlipRotateTTA}]")
+    with pytest.raises(UserError, match="quarter turns need square images"):
+        task_of(views, "data.size=[24, 32]")

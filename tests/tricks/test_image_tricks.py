@@ -140,3 +140,16 @@ def test_alignment_of_lists() -> None:
         "a",
         "gone.3",
     ]
+
+
+def test_one_trick_averages_views_of_windows_and_of_images() -> None:
+    assert applied("+tta").recipe.get("evaluate.postprocess") == [
+        {"type": "ImageViews", "group": "flip", "crops": "none", "crop": 0.875, "scales": [1.0]}
+    ]
+    many = applied("+tta(group=dihedral, crops=six, scales=[1.0, 1.5])").recipe.get("evaluate.postprocess.0")
+    assert (many["group"], many["crops"], many["scales"]) == ("dihedral", "six", [1.0, 1.5])
+    scene = tricks.apply(load("demo"), [parse("+tta")]).recipe
+    assert scene.get("evaluate.postprocess") == [{"type": "FlipRotateTTA", "group": "dihedral"}]
+    for text, message in (("+tta(crops=five)", "not cropped"), ("+tta(group=flip)", "no left and right")):
+        with pytest.raises(UserError, match=message):
+            tricks.apply(load("demo"), [parse(text)])

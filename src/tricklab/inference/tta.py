@@ -28,6 +28,8 @@ class FlipRotateTTA:
     Observes ``tta/views``, how many, and ``tta/spread``, the mean absolute difference of a view to the average.
     """
 
+    acts_on = "scenes"
+
     def __init__(self, group: Literal["dihedral", "rotations", "flips"] = "dihedral") -> None:
         self.group = group
         self.views = {

@@ -13,14 +13,17 @@ from tricklab import registry
 from tricklab.data.image_fold import ImageFold
 from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
+from tricklab.inference.postprocess import check_views
 from tricklab.metrics import average_accuracy, overall_accuracy
 from tricklab.metrics.classes import expected_calibration_error, macro_f1, top_k_accuracy
 from tricklab.recipe.schema import Settings
 from tricklab.registry import component
 from tricklab.seeds import Seeds
+from tricklab.tasks.asked_outputs import asked_outputs
 from tricklab.tasks.base import Evaluation
 from tricklab.tasks.networks import build_image_network
 from tricklab.tasks.one_label import OneLabelTask
+from tricklab.tasks.teaching import Teaching
 
 TOP = 5
 
@@ -36,6 +39,9 @@ class ClassificationTask(OneLabelTask):
 
     fold: ImageFold
     metrics = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "ece", "loss")
+    items = "images"
+    has_teachers = True
+    teaching: Teaching
 
     def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
         super().__init__(settings=settings, seeds=seeds)
@@ -53,16 +59,35 @@ class ClassificationTask(OneLabelTask):
         if chosen.train.share_convolutions:
             raise UserError("images have no windows that share convolutions", where="train.share_convolutions")
         super().prepare()
+        check_views(chosen.evaluate.postprocess, self.fold.store.size)
         if chosen.metric.monitor.endswith("/top5") and len(self.classes) <= TOP:
             raise UserError(
                 f"with {len(self.classes)} classes the right one is always among the first {TOP}",
                 where="metric.monitor",
                 fix="val/accuracy or val/macro_f1",
             )
+        self.teaching = Teaching(self.losses.teachers, self.fold, self.seeds.block)
         self.mixers = [
             registry.build("batch_transform", item, classes=len(self.classes))
             for item in chosen.data.get("batch_augment") or []
         ]
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What was learned from data beside the weights, and ``seen_images``: hashes of the images learned from."""
+        return {**super().fitted, "seen_images": self.teaching.seen_images()}
+
+    def sources(self) -> dict[str, str]:
+        """Hashes of the teachers, which are built for it.
+
+        Raises:
+            UserError: one cannot be had, does not fit, or was trained on images that this run is scored on.
+        """
+        return self.teaching.digests()
+
+    def facts(self) -> dict[str, Any]:
+        """Facts about the data, the losses and, in a training, the teachers, by their recorded names."""
+        return {**super().facts(), **self.teaching.facts()}
 
     def build_model(self) -> Any:
         """A fresh model with the recipe's inserted blocks; the same block gives the same initial weights."""
@@ -70,10 +95,13 @@ class ClassificationTask(OneLabelTask):
         return build_image_network(self.settings, self.seeds, len(self.classes), size, normalise)
 
     def augment_batch(self, batch: dict[str, Any], epoch: float, micro_batch: int) -> dict[str, Any]:
-        """Mix the images of a training batch; what is drawn depends on the micro-batch's number alone."""
+        """Mix the images of a training batch; what is drawn depends on the micro-batch's number alone.
+
+        Teachers are asked about the mixed images.
+        """
         for place, mixer in enumerate(self.mixers):
             batch = mixer(batch, self.seeds.numpy("mix", place, micro_batch), epoch)
-        return batch
+        return self.teaching.ask(batch)
 
     def evaluate(
         self, model: nn.Module, split: str, postprocess: Sequence[Mapping[str, Any]] = (), method: str = "windows"
@@ -89,14 +117,16 @@ class ClassificationTask(OneLabelTask):
             UserError: the split is empty.
         """
         self.require(split)
-        steps = [registry.build("postprocess", item) for item in postprocess]
+        ask = asked_outputs(model, self.losses.outputs, postprocess)
         device = next(model.parameters()).device
         size = self.settings.evaluate.batch_size
-        found = []
+        found: dict[str, list[torch.Tensor]] = {}
         with torch.inference_mode():
             for batch in make_loader(self.fold, split, size, self.seeds, 0, train=False):
-                found.append(self._logits(model, batch["image"].to(device), steps).float().cpu())
-        return self.evaluation(split, torch.cat(found), {})
+                for name, scores in ask(batch["image"].to(device)).items():
+                    found.setdefault(name, []).append(scores.float().cpu())
+        outputs = {name: torch.cat(parts) for name, parts in found.items()}
+        return self.evaluation(split, outputs.pop("main"), {}, outputs)
 
     def measures(self, confusion: np.ndarray) -> dict[str, float]:
         """Accuracy, its mean over the classes, F1 averaged over the classes."""
@@ -116,13 +146,3 @@ class ClassificationTask(OneLabelTask):
         dataset = self.fold.dataset(split, augment=False)
         found: np.ndarray = dataset.__getitems__(list(range(len(dataset)))[chosen])["image"].numpy()
         return found
-
-    def _logits(self, model: nn.Module, images: torch.Tensor, steps: Sequence[Any]) -> torch.Tensor:
-        def run(batch: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = model(batch)["main"]
-            return found
-
-        call = run
-        for step in reversed(steps):
-            call = step.around(call)
-        return call(images)

@@ -32,6 +32,7 @@ class HyperspectralTask(OneLabelTask):
 
     fold: HyperspectralFold
     metrics = ("oa", "aa", "kappa", "loss")
+    items = "scenes"
 
     def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
         super().__init__(settings=settings, seeds=seeds)

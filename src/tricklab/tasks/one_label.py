@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tricklab import registry
 from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
+from tricklab.inference.postprocess import check_postprocess
 from tricklab.losses import Losses
 from tricklab.metrics import confusion_matrix
 from tricklab.recipe.schema import Settings
@@ -34,6 +35,8 @@ class OneLabelTask(abc.ABC):
     fold: Any
     losses: Losses
     metrics: ClassVar[tuple[str, ...]]
+    has_teachers: ClassVar[bool] = False
+    items: ClassVar[Literal["scenes", "images"]]
 
     def __init__(self, *, settings: Settings, seeds: Seeds) -> None:
         self.settings, self.seeds = settings, seeds
@@ -44,8 +47,11 @@ class OneLabelTask(abc.ABC):
         Raises:
             UserError: the data or the options cannot work.
         """
+        check_postprocess(self.settings.evaluate.postprocess, self.items)
         self.fold = registry.build("data", {"type": self.settings.task, **self.settings.data}).prepare(self.seeds)
         self.losses = Losses(self.settings.losses, self.class_counts("train"))
+        if self.losses.teachers and not self.has_teachers:
+            raise UserError(f"in the task {self.settings.task} nobody can be asked for scores", where="losses, teacher")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -73,6 +79,10 @@ class OneLabelTask(abc.ABC):
         """What identifies each split's values and labels."""
         found: dict[str, str] = self.fold.digest
         return found
+
+    def sources(self) -> dict[str, str]:
+        """Hashes of what a training learns from beside its data, such as a teacher's weights; nothing here."""
+        return {}
 
     def class_counts(self, split: str) -> list[int]:
         """Items of each class in a split."""
@@ -129,11 +139,31 @@ class OneLabelTask(abc.ABC):
         found: tuple[Tensor, dict[str, Tensor]] = self.losses(outputs, batch)
         return found
 
-    def evaluation(self, split: str, logits: Tensor, facts: Mapping[str, Any]) -> Evaluation:
-        """The evaluation of logits (N, K) for every item of a split, in the fold's order."""
-        total, _ = self.losses({"main": logits}, {"target": self.fold.targets[split]})
+    def evaluation(
+        self, split: str, logits: Tensor, facts: Mapping[str, Any], others: Mapping[str, Tensor] | None = None
+    ) -> Evaluation:
+        """The evaluation of scores for every item of a split, in the fold's order.
+
+        The loss is that of the terms that exist outside training; the fact ``evaluate/loss_terms`` names them.
+
+        Args:
+            logits: (N, K), of the output ``main``.
+            others: further outputs that losses read, by name, first dimension N.
+
+        Raises:
+            UserError: the loss is the declared metric, and no term exists outside training.
+        """
+        outputs = {"main": logits, **(others or {})}
+        names = self.losses.evaluated(outputs)
+        left_out = [name for name in self.losses.names if name not in names]
+        loss = None
+        if names:
+            loss = float(self.losses(outputs, {"target": self.fold.targets[split]}, names)[0])
+        elif self.settings.metric.monitor.endswith("/loss"):
+            raise UserError("no loss exists outside training", where="metric.monitor", fix="take another metric")
+        known = {**facts, "evaluate/loss_terms": {"scored": names, "left_out": left_out}}
         probabilities = torch.softmax(logits, dim=1).numpy()
-        return self._evaluation(split, logits.argmax(dim=1).numpy(), probabilities, float(total), facts)
+        return self._evaluation(split, logits.argmax(dim=1).numpy(), probabilities, loss, known)
 
     def fit_classical(self, model: Any, seed: int) -> None:
         """Fit a model without gradients on the training items, unaugmented.
@@ -198,11 +228,12 @@ class OneLabelTask(abc.ABC):
         return np.bincount(drawn, minlength=len(self.classes)).tolist()
 
     def _perfect_losses(self) -> dict[str, float]:
-        """Each term on the first batch's targets with logits that are 10 at the target and 0 elsewhere."""
+        """Each term that reads labels on the first batch's, with logits that are 10 at the target and 0 elsewhere."""
         first = torch.from_numpy(self._first_order()[: self.settings.train.batch_size])
         target = self.fold.targets["train"][first]
         logits = 10.0 * nn.functional.one_hot(target, len(self.classes)).float()
-        return {name: float(term(logits, {"target": target})) for name, term in self._terms()}
+        terms = [(name, term) for name, term in self._terms() if not getattr(term, "training_only", False)]
+        return {name: float(term(logits, {"target": target})) for name, term in terms}
 
 
 def _plain(term: Any) -> list[float] | None:

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from tricklab.errors import UserError
 from tricklab.tricks._base import Proof, Recipe, trick
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
+Group = Literal["flip", "flips", "rotations", "dihedral"]
 
-@trick("tta", tasks="hyperspectral", stage="evaluate", source="Krizhevsky et al., NIPS 2012 (averaging over views)")
-def tta(recipe: Recipe) -> Recipe:
-    """Average the class probabilities over the eight flips and rotations of each window.
 
-    Costs no training and eight times the evaluation. For scenes seen from above, where a turned window is as good.
+@trick(
+    "tta",
+    tasks=("hyperspectral", "classification"),
+    stage="evaluate",
+    source="Krizhevsky et al., NIPS 2012 (averaging over views)",
+)
+def tta(
+    recipe: Recipe,
+    group: Group | None = None,
+    crops: Literal["five", "six"] | None = None,
+    scales: list[float] = [],  # noqa: B006
+) -> Recipe:
+    """Average the class probabilities over mirrored, turned, cropped and resized views.
+
+    Costs no training and as many evaluations as there are views. Without a group scenes are seen in all eight flips and
+    rotations of each window, for seen from above a turned window is as good, and images as they are and mirrored left
+    and right; ``crops`` (corners and middle, ``six`` with the whole) and ``scales`` (such as [1.0, 1.25]) are for
+    images, and multiply the views.
     """
-    return recipe.append("evaluate.postprocess", {"type": "FlipRotateTTA"})
+    if recipe.get("task") == "classification":
+        item = {"type": "ImageViews", "group": group or "flip"}
+        more = {"crops": crops, "scales": scales}
+        return recipe.append("evaluate.postprocess", {**item, **{key: value for key, value in more.items() if value}})
+    if crops is not None or scales:
+        raise UserError("windows are not cropped or resized", where="trick tta", fix="leave crops and scales out")
+    if group == "flip":
+        raise UserError("scenes have no left and right", where="trick tta", fix="group: flips, rotations or dihedral")
+    return recipe.append("evaluate.postprocess", {"type": "FlipRotateTTA", "group": group or "dihedral"})
 
 
 @tta.probe(when="evaluate")
