@@ -125,7 +125,7 @@ def test_half_precision_is_computed_in_float32() -> None:
 
 
 def test_an_evaluation_has_only_the_terms_that_need_nothing_of_training() -> None:
-    hard = {"type": "DistillationLoss", "teacher": TEACHER, "mode": "hard", "weight": 0.5}
+    hard = {"type": "DistillationLoss", "teacher": TEACHER, "mode": "hard", "on": "distillation", "weight": 0.5}
     losses = Losses([{"type": "CrossEntropyLoss", "weight": 0.5}, hard, {"type": "FocalLoss", "on": "aux"}], None)
     assert losses.outputs == ["main", "aux"]
     assert losses.evaluated(["main"]) == ["CrossEntropyLoss.main"]

@@ -82,9 +82,10 @@ class Losses(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        """The outputs that the terms read, ``main`` first where it is among them."""
+        """What an evaluation asks the model for: ``main``, and what else is read by terms that exist there."""
         terms: list[Any] = list(self.terms)
-        return sorted({str(term.on) for term in terms}, key=lambda name: (name != "main", name))
+        read = {str(term.on) for term in terms if not getattr(term, "training_only", False)}
+        return ["main", *sorted(read - {"main"})]
 
     def expected_initial(self, classes: int) -> float | None:
         """The total of a network that gives all classes the same score; None where a term cannot say its own."""

@@ -61,6 +61,13 @@ class Task(Protocol):
         """What identifies the data of each split."""
         ...
 
+    def sources(self) -> dict[str, str]:
+        """Hashes of what a training learns from beside its data, such as a teacher's weights.
+
+        Only asked where there is something to train: a finished run is scored without them.
+        """
+        ...
+
     def build_model(self) -> Any:
         """A fresh model; the same block gives the same initial weights."""
         ...
