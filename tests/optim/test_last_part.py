@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from typing import Any
@@ -85,7 +86,7 @@ def test_cycles_follow_each_other_and_end_with_the_run(shape: Any, cycles: int, 
     found = cycles_of(cycles, start, shape, clock, "here")
     assert found[0].first == math.ceil(start * total)
     assert found[-1].low == found[-1].end == total
-    assert all(one.end == other.first for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end == other.first for one, other in itertools.pairwise(found))
     assert all(one.first < one.low <= one.end for one in found)
     rates = factors({"type": "EqualCycles", "cycles": cycles, "start": start, "shape": shape, "low": 0.1}, clock=clock)
     for one in found:

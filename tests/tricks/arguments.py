@@ -14,16 +14,32 @@ ARGUMENTS = {
     "warmup": "(epochs=2)",
     "dropout": "(p=0.2)",
     "clip_norm": "(value=0.05)",
+    "clip_value": "(value=1e-3)",
+    "adaptive_clip": "(factor=0.001)",
+    "freeze": "(layers=1, until=1)",
+    "gradual_unfreeze": "(times=2)",
+    "warmup_cosine": "(epochs=1)",
     "sgd": "(lr=0.05)",
     "weight_decay": "(value=1e-3)",
     "ema": "(decay=0.9)",
     "swa": "(start=0.3)",
+    "snapshot": "(members=3)",
+    "fge": "(members=3, start=0.4)",
+    "soup": "(members=2)",
     "normalise": "(kind=imagenet)",
     "resize": "(how=crop)",
     "random_crop": "(padding=2)",
 }
 # what the baseline must say so that the trick changes it, or so that it shows
-BASELINE = {"whiten": ["data.whiten=false"], "resize": ["data.size=[24, 32]"]}
+BASELINE = {
+    "whiten": ["data.whiten=false"],
+    "resize": ["data.size=[24, 32]"],
+    "no_decay": ["optimizer.weight_decay=0.01"],
+    "drop_path": ["model={type: timm, name: test_resnet}"],
+    "stochastic_depth": ["model={type: timm, name: test_resnet}"],
+}
+# what no CPU can do
+NEEDS_GPU = {"fp16"}
 # what the contract is tested on where a trick is not for the first task
 RECIPES: dict[str, Any] = {
     "hyperspectral": "demo",

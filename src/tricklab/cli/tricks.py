@@ -91,6 +91,8 @@ def show_one(trick: Trick) -> None:
 
     tasks = "every task" if trick.tasks == "all" else ", ".join(trick.tasks)
     acts = "on evaluation only: costs no training" if trick.stage == "evaluate" else "on training"
+    if trick.trains_with:
+        acts += f"; on training too with {' or '.join(trick.trains_with)}"
     lines = [f"[bold cyan]+{_signature(trick)}[/bold cyan]", "", _escaped(trick.description.replace("``", "")), ""]
     lines += [f"[bold]fits[/bold]    {tasks}", f"[bold]acts[/bold]    {acts}"]
     for probe in trick.probes:

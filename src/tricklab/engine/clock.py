@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from tricklab.errors import UserError
+from tricklab.optim.branches import Branches
 from tricklab.optim.clock import Unit, position
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -24,6 +25,7 @@ class RunClock:
         batch_size: items of a full micro-batch.
         accumulate: micro-batches in one step.
         total_steps: steps of the whole training.
+        branches: where it goes back to a branch point, if it does.
 
     >>> clock = RunClock(samples_per_epoch=10, batch_size=4, accumulate=1, total_steps=7)
     >>> clock.steps_per_epoch, clock.samples_at(3), clock.samples_at(4), clock.epoch_at(6)
@@ -34,6 +36,7 @@ class RunClock:
     batch_size: int
     accumulate: int
     total_steps: int
+    branches: Branches | None = None
 
     @property
     def batches_per_epoch(self) -> int:
@@ -59,6 +62,10 @@ class RunClock:
         epochs, rest = divmod(step, self.steps_per_epoch)
         return epochs * self.batches_per_epoch + min(rest * self.accumulate, self.batches_per_epoch)
 
+    def items_of(self, batch: int) -> int:
+        """Items of micro-batch number ``batch`` of an epoch; only the last has fewer than the others."""
+        return min(self.batch_size, self.samples_per_epoch - batch * self.batch_size)
+
     def place_at(self, step: int) -> tuple[int, int]:
         """(epoch, micro-batch within it) that comes next after ``step`` steps."""
         return divmod(self.batches_at(step), self.batches_per_epoch)
@@ -68,7 +75,8 @@ def run_clock(train: Mapping[str, Any], samples_per_epoch: int) -> RunClock:
     """The clock of a recipe's ``train`` section, whose length is counted in epochs, iterations or samples.
 
     Raises:
-        UserError: not exactly one length is given, it is below 1, or there is nothing to train on.
+        UserError: not exactly one length is given, it is below 1, there is nothing to train on, or too little for the
+            branches.
     """
     if samples_per_epoch < 1:
         raise UserError("the split has no training samples", where="data.split", fix="give train a larger share")
@@ -91,7 +99,9 @@ def run_clock(train: Mapping[str, Any], samples_per_epoch: int) -> RunClock:
     else:
         epochs, rest = divmod(int(length), samples_per_epoch)
         steps = epochs * once.steps_per_epoch + math.ceil(rest / (batch_size * once.accumulate))
-    return RunClock(samples_per_epoch, batch_size, once.accumulate, steps)
+    branches = train.get("branches")
+    planned = None if branches is None else Branches.plan(**branches, total_steps=steps)
+    return RunClock(samples_per_epoch, batch_size, once.accumulate, steps, planned)
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,8 @@ def score(
         raw = task.evaluate(model, split, postprocess, method)
         other = None
         if averaged is not None:
-            with carrying(model, averaged):
-                other = task.evaluate(model, split, postprocess, method)
+            with carrying(model, averaged) as other_model:
+                other = task.evaluate(other_model, split, postprocess, method)
     return Scored(raw, other, left)
 
 

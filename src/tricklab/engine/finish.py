@@ -12,10 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from tricklab.engine.evaluation import Scored, repeat_difference, score
-from tricklab.engine.fit import DONE, observed
+from tricklab.engine.averagings import State, carrying
+from tricklab.engine.ensemble import member_weights, shaped_for
+from tricklab.engine.evaluation import Scored, evaluating, repeat_difference, score
+from tricklab.engine.fit import DONE, drained, observed
 from tricklab.engine.journal import NonFinite, Sink, peak_memory_mb
 from tricklab.engine.prepared import Prepared
+from tricklab.engine.sources import recorded_sources
 from tricklab.errors import UserError
 from tricklab.metrics import metric_code, oscillation, samples_to_loss
 from tricklab.models.initial_weights import skipping_initial_weights
@@ -44,12 +47,15 @@ class Origin:
 def load_weights(prepared: Prepared, path: Any) -> tuple[nn.Module, dict[str, Any]]:
     """A fresh model with the weights of a file, on the run's device, and which keys were loaded.
 
+    An ensemble's file gives an :class:`Ensemble` of fresh models.
+
     Raises:
         UserError: a key of the model is missing in the file, or the file holds others.
     """
     with skipping_initial_weights():
-        model: nn.Module = prepared.task.build_model()
-    found = strict_load(model, load_tree(path), str(path))
+        weights = load_tree(path)
+        model = shaped_for(prepared.task.build_model(), weights)
+    found = strict_load(model, weights, str(path))
     return model.float().to(prepared.device), found
 
 
@@ -90,25 +96,54 @@ def finish(prepared: Prepared, origin: Origin, started: float, sinks: Sequence[S
         NotLive: a trick did nothing.
         UserError: weights do not fit, or dense inference is not exact.
     """
-    chosen, judge = prepared.settings, prepared.judge
     begin = time.perf_counter()
-    model, keys = load_weights(prepared, origin.run.checkpoint("weights"))
-    judge.fact("evaluate/loaded_keys", keys)
-    averaged = None
-    if prepared.averaging_key is not None:
-        averaged = load_tree(origin.run.checkpoint(f"average-{prepared.averaging_key}"))
-        with skipping_initial_weights():
-            strict_load(prepared.task.build_model(), averaged, "averaged weights")
-    judge.fact("evaluate/repeat_difference", repeat_difference(prepared.task, model, prepared.split))
-    with listening() as listener:
-        scored = score(prepared.task, model, prepared.split, prepared.postprocess, chosen.evaluate.method, averaged)
-    judge.fact("evaluate/training_modules", list(scored.training_modules))
-    for name, value in scored.chosen(chosen.evaluate.weights).facts.items():
-        judge.fact(name, value)
-    seen = observed(listener.drain())
+    scored, seen = evaluate_weights(prepared, origin.run)
     # the probes of this run's own training have run
     moments = ("evaluate",) if origin.run is prepared.run else MOMENTS
     return conclude(prepared, origin, scored, seen, begin, started, sinks, moments)
+
+
+def evaluate_weights(prepared: Prepared, trained: RunFolder) -> tuple[Scored, dict[str, float]]:
+    """Score the weights that a run left, and what was observed meanwhile; several processes share the items.
+
+    Raises:
+        UserError: weights do not fit, or dense inference is not exact.
+    """
+    chosen, judge = prepared.settings, prepared.judge
+    model, keys = load_weights(prepared, trained.checkpoint("weights"))
+    judge.fact("evaluate/loaded_keys", keys)
+    averaged = None
+    if prepared.averaging_key is not None:
+        averaged = load_tree(trained.checkpoint(f"average-{prepared.averaging_key}"))
+        with skipping_initial_weights():
+            strict_load(shaped_for(prepared.task.build_model(), averaged), averaged, "averaged weights")
+    judge.fact("evaluate/repeat_difference", repeat_difference(prepared.task, model, prepared.split))
+    with listening() as listener:
+        scored = score(prepared.task, model, prepared.split, prepared.postprocess, chosen.evaluate.method, averaged)
+    members = _members(prepared, trained, model, averaged)
+    if members:
+        judge.fact("evaluate/members", members)
+    judge.fact("evaluate/training_modules", list(scored.training_modules))
+    for name, value in scored.chosen(chosen.evaluate.weights).facts.items():
+        judge.fact(name, value)
+    return scored, observed(drained(listener))
+
+
+def _members(
+    prepared: Prepared, trained: RunFolder, model: nn.Module, averaged: State | None
+) -> list[dict[str, float]]:
+    """Values of each member of an ensemble or a soup, as ``<split>/<name>``; empty where there are none."""
+    kept = trained.checkpoint(f"members-{prepared.averaging_key}")
+    tree = load_tree(kept) if kept.exists() else averaged or {}
+    found = []
+    with evaluating(model):
+        for weights in member_weights(tree):
+            with carrying(model, weights):
+                one = prepared.task.evaluate(
+                    model, prepared.split, prepared.postprocess, prepared.settings.evaluate.method
+                )
+            found.append({f"{prepared.split}/{name}": value for name, value in one.values.items()})
+    return found
 
 
 def conclude(
@@ -186,6 +221,7 @@ def _result(
         "values": named(counted.values),
         "raw": named(scored.raw.values),
         "averaged": None if scored.averaged is None else named(scored.averaged.values),
+        "members": prepared.judge.facts().get("evaluate/members"),
         "trivial": trivial,
         "confusion": counted.confusion.tolist(),
         "classes": list(task.classes),
@@ -216,7 +252,7 @@ def _result(
 
 
 def fit_identity(prepared: Prepared) -> str:
-    """Hash of what decides the trained weights: fit half, seed, block, data, threads, kind of device."""
+    """Hash of what decides the trained weights: fit half, seed, block, data, teachers, threads, kind of device."""
     parts = (
         prepared.recipe.digest("fit"),
         prepared.seeds.seed,
@@ -224,6 +260,7 @@ def fit_identity(prepared: Prepared) -> str:
         combined(prepared.task.digest()),
         torch.get_num_threads(),
         prepared.device.type,
+        *([combined(taught)] if (taught := recorded_sources(prepared.run)) else []),
     )
     return f"{hash_integer(*parts):016x}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,16 +12,22 @@ from torch import nn
 
 from tricklab.engine.averagings import Averagings
 from tricklab.engine.clock import Every, RunClock, run_clock
-from tricklab.engine.evaluation import score
+from tricklab.engine.evaluation import evaluating, score
+from tricklab.engine.frozen_parts import FrozenParts
 from tricklab.engine.interruption import Interruption
 from tricklab.engine.journal import Journal, Sink, peak_memory_mb
 from tricklab.engine.module import Training, apply_memory_format
+from tricklab.engine.parallel import build_strategy, whole_network, whole_state
 from tricklab.engine.prepared import Prepared
 from tricklab.engine.progress import Progress
 from tricklab.engine.steps import Moments, Steps, seed_generators
 from tricklab.engine.trainer import build_trainer
+from tricklab.engine.weights_digest import weights_digest
+from tricklab.layers.drop_path import draw_once_a_batch, drop_paths
 from tricklab.models.initial_weights import remembered
-from tricklab.observe import listening
+from tricklab.observe import Listener, listening
+from tricklab.ops.ranks import ranks
+from tricklab.optim.freezing import Freezing
 from tricklab.optim.parameter_groups import describe_groups, describe_layers, unmatched_parameters
 from tricklab.optim.schedule_list import Schedules
 from tricklab.records import load_tree, save_tree
@@ -43,18 +49,25 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
     run, chosen, judge = prepared.run, prepared.settings, prepared.judge
     resume = run.checkpoint("resume")
     if run.checkpoint("weights").exists() and DONE in judge.facts():
-        resume.unlink(missing_ok=True)
+        if ranks().first:
+            resume.unlink(missing_ok=True)
         return
     loader = prepared.task.loader("train")
     clock = run_clock(chosen.train.model_dump(), loader.batch_sampler.samples)
     start = _start(prepared, clock, loader)
+    loader.batch_sampler.share_among(ranks())
     model = apply_memory_format(prepared.task.build_model().to(prepared.device), chosen.train.memory_format)
     if chosen.train.precision == "64-true":
         # Lightning widens the weights after it has restored a checkpoint, which would then be rounded
         model = model.double()
+    if chosen.train.drop_path_per == "batch":
+        draw_once_a_batch(model)
     configs = [*([chosen.evaluate.averaging] if chosen.evaluate.averaging else []), *run.declared["observers"]]
-    averagings = Averagings(configs, model, clock, lambda: _statistics_batches(prepared), _forward(prepared.task))
-    schedules = Schedules(chosen.schedule, clock)
+    averagings = Averagings(
+        configs, model, clock, lambda: _statistics_batches(prepared), _forward(prepared.task), _selector(prepared)
+    )
+    schedules = Schedules(chosen.schedule, clock, clock.branches)
+    freezing = Freezing(model, [item.model_dump() for item in chosen.train.freeze], clock)
     with listening() as listener:
         journal = Journal(run, clock, listener, prepared.device, sinks)
         steps = Steps(
@@ -64,6 +77,7 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             journal=journal,
             averagings=averagings,
             schedules=schedules,
+            frozen=FrozenParts(freezing, judge),
             judge=judge,
             own_averaging=prepared.averaging_key,
             validate=_validator(prepared, journal, averagings),
@@ -78,14 +92,23 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             schedules,
             clip_norm=chosen.train.clip_norm,
             clip_value=chosen.train.clip_value,
+            clip_adaptive=chosen.train.clip_adaptive,
+            clip_adaptive_head=chosen.train.clip_adaptive_head,
             wants_norm=steps.wants_norm,
             compiled=chosen.train.compile,
             accumulate=clock.accumulate,
+            sync_batchnorm=chosen.train.sync_batchnorm,
         )
         if start == 0:
             _first_facts(prepared, module, schedules)
         trainer = build_trainer(
-            clock, [steps], device=prepared.device, precision=chosen.train.precision, folder=run.path
+            clock,
+            [steps],
+            device=prepared.device,
+            precision=chosen.train.precision,
+            folder=run.path,
+            strategy=None if ranks().alone else build_strategy(ranks(), model, chosen.train.strategy),
+            world=ranks().world,
         )
         if progress:
             progress.begin(clock, start)
@@ -99,6 +122,7 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             # Lightning has moved the model to the CPU
             model.to(prepared.device)
             _leave(prepared, module, steps)
+    ranks().wait()
     interruption.check()
 
 
@@ -133,6 +157,7 @@ def _first_facts(prepared: Prepared, module: Training, schedules: Schedules) -> 
     judge.fact("model/modules", {name: type(part).__name__ for name, part in model.named_modules() if name})
     judge.fact("model/parameter_names", [name for name, _ in model.named_parameters()])
     judge.fact("model/dropout", {n: part.p for n, part in model.named_modules() if isinstance(part, _DROPOUTS)})
+    judge.fact("model/drop_path", drop_paths(model))
     judge.fact("optimizer/class", type(optimizer).__name__)
     judge.fact("optimizer/groups", describe_groups(optimizer.param_groups))
     judge.fact("optimizer/undecayed", [n for g in optimizer.param_groups if g["weight_decay"] == 0 for n in g["names"]])
@@ -146,15 +171,6 @@ def _first_facts(prepared: Prepared, module: Training, schedules: Schedules) -> 
         judge.fact("schedule/planned", schedules.planned())
 
 
-def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
-    """Hash of names, shapes and bits of weights, 32 hexadecimal digits."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, tensor in sorted(state.items()):
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _validator(
     prepared: Prepared, journal: Journal, averagings: Averagings
 ) -> Callable[[LightningModule, int], dict[str, Any]]:
@@ -164,15 +180,28 @@ def _validator(
     def validate(module: LightningModule, step: int) -> dict[str, Any]:
         model: nn.Module = module.model  # type: ignore[assignment]
         averaged = averagings.weights(key, model) if key is not None and averagings.watching[key].updates else None
-        with listening() as listener:
-            scored = score(task, model, prepared.split, prepared.postprocess, chosen.evaluate.method, averaged)
+        with listening() as listener, whole_network(model, task) as found:
+            scored = score(task, found, prepared.split, prepared.postprocess, chosen.evaluate.method, averaged)
         if prepared.split == "test":
             judge.event("test_touched", step=step, by="validation")
         if scored.training_modules:
             judge.fact("evaluate/training_modules", list(scored.training_modules))
-        return {**journal.place(prepared.split, step), **scored.row(), **trivial, **observed(listener.drain())}
+        return {**journal.place(prepared.split, step), **scored.row(), **trivial, **observed(drained(listener))}
 
     return validate
+
+
+def _selector(prepared: Prepared) -> Callable[[nn.Module], float]:
+    """How good a model is on the validation set in the declared metric, higher is better."""
+    chosen, task = prepared.settings, prepared.task
+    name, sign = chosen.metric.monitor.split("/", 1)[1], 1 if chosen.metric.mode == "max" else -1
+
+    def select(model: nn.Module) -> float:
+        with evaluating(model):
+            found = task.evaluate(model, "val", prepared.postprocess, chosen.evaluate.method)
+        return sign * found.values[name]
+
+    return select
 
 
 def _statistics_batches(prepared: Prepared) -> Any:
@@ -190,6 +219,24 @@ def _forward(task: Any) -> Callable[[nn.Module, Any], object]:
     return forward
 
 
+def drained(listener: Listener) -> dict[str, dict[str, float]]:
+    """What was observed by all processes together; each of them must ask."""
+    if ranks().alone:
+        return listener.drain()
+    found: dict[str, dict[str, float]] = {}
+    for one in ranks().tell(listener.drain()):
+        for name, new in one.items():
+            old = found.setdefault(name, {"count": 0.0, "mean": 0.0, "min": math.inf, "max": -math.inf})
+            count = old["count"] + new["count"]
+            found[name] = {
+                "count": count,
+                "mean": (old["count"] * old["mean"] + new["count"] * new["mean"]) / count,
+                "min": min(old["min"], new["min"]),
+                "max": max(old["max"], new["max"]),
+            }
+    return found
+
+
 def observed(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """Drained observations as keys of a row."""
     row: dict[str, float] = {}
@@ -202,10 +249,21 @@ def observed(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 def _leave(prepared: Prepared, module: Training, steps: Steps) -> None:
     run, journal = prepared.run, steps.journal
     steps.record_facts(module)
+    steps.frozen.ended()
     prepared.judge.fact("train/end_loss", journal.rows[-1]["loss_mean"])
-    save_tree(run.checkpoint("weights"), dict(module.model.state_dict()))
-    for key in steps.averagings.watching:
-        save_tree(run.checkpoint(f"average-{key}"), steps.averagings.weights(key, module.model))
+    weights = whole_state(module.model)
+    # by all processes, since a soup may be chosen by an evaluation that they share
+    averages = {key: steps.averagings.weights(key, module.model) for key in steps.averagings.watching}
+    if not ranks().first:
+        return
+    save_tree(run.checkpoint("weights"), weights)
+    for key, averaged in averages.items():
+        save_tree(run.checkpoint(f"average-{key}"), averaged)
+        members = steps.averagings.members(key)
+        if members is not None:
+            save_tree(run.checkpoint(f"members-{key}"), members)
+        if key in steps.averagings.notes:
+            prepared.judge.fact(f"averaging/{key}/greedy", steps.averagings.notes[key])
     prepared.judge.fact(
         DONE,
         {

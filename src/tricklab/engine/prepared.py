@@ -105,6 +105,20 @@ def _check(prepared: Prepared) -> None:
         raise UserError(
             f"unknown metric {chosen.metric.monitor!r}", where="metric.monitor", fix=f"known: {', '.join(known)}"
         )
+    soup = chosen.evaluate.averaging or {}
+    if soup.get("type") == "Soup" and soup.get("mix") == "greedy":
+        if prepared.split == "val":
+            raise UserError(
+                f"a greedy soup is chosen on the validation set, and {chosen.metric.monitor} is read from it",
+                where="evaluate.averaging.mix",
+                fix="use mix=uniform, or declare a metric of the test set",
+            )
+        if not prepared.task.sizes()["val"]:
+            raise UserError(
+                "a greedy soup is chosen on the validation set, which is empty",
+                where="evaluate.averaging.mix",
+                fix="give data.split.val a share, or use mix=uniform",
+            )
     if not prepared.task.sizes()[prepared.split]:
         other = "test" if prepared.split == "val" else "val"
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tricklab.engine.averagings import Averagings
+from tricklab.engine.branching import Branching
 from tricklab.engine.clock import Every, RunClock
+from tricklab.engine.frozen_parts import FrozenParts
 from tricklab.engine.interruption import Interrupted, Interruption
 from tricklab.engine.journal import Journal
 from tricklab.engine.judge import Judge
 from tricklab.engine.module import Training
+from tricklab.ops.ranks import ranks
 from tricklab.optim.schedule_list import Schedules
 from tricklab.seeds import Seeds
 
@@ -52,6 +56,7 @@ class Steps(Callback):
         journal: Journal,
         averagings: Averagings,
         schedules: Schedules,
+        frozen: FrozenParts,
         judge: Judge,
         own_averaging: str | None,
         validate: Callable[[LightningModule, int], dict[str, Any]],
@@ -60,13 +65,14 @@ class Steps(Callback):
         tick: Callable[[int], None] = lambda step: None,
     ) -> None:
         self.clock, self.seeds, self.moments = clock, seeds, moments
-        self.journal, self.averagings, self.schedules = journal, averagings, schedules
+        self.journal, self.averagings, self.schedules, self.frozen = journal, averagings, schedules, frozen
         self.judge, self.own_averaging = judge, own_averaging
         self.validate, self.checkpoint, self.interruption, self.tick = validate, checkpoint, interruption, tick
         self.step = 0
         self.validated = 0
         self.order: dict[int, str] = {}
         self.drawn: dict[str, list[float]] = {}
+        self.branching = Branching(clock.branches)
         self.skipped = 0
         self._moved = False
         self._mark = 0.0
@@ -75,7 +81,7 @@ class Steps(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signals back from Lightning and make up for a validation that a stop cut off."""
         self.interruption.install()
-        self.interruption.check()
+        self._check_stop()
         self.step = trainer.global_step
         self.journal.begin(self.step)
         trainer.optimizers[0].register_step_post_hook(self._took_step)
@@ -88,14 +94,17 @@ class Steps(Callback):
         cast(Any, trainer.train_dataloader).batch_sampler.set_epoch(trainer.current_epoch)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Seed dropout from (block, micro-batch, rank) and set the learning rate from the step."""
+        """Seed dropout from (block, micro-batch, rank); set the learning rate and what is frozen from the step."""
         self._began = time.perf_counter()
         micro = trainer.fit_loop.total_batch_idx
         seed_dropout(self.seeds, micro, trainer.global_rank, pl_module.device)
         epoch = micro // self.clock.batches_per_epoch
         if epoch not in self.order:
             self.order[epoch] = cast(Any, trainer.train_dataloader).batch_sampler.order_hash(epoch)
-        cast(Training, pl_module).set_learning_rate(trainer.global_step)
+        module = cast(Training, pl_module)
+        self.branching.before_batch(trainer.global_step, module.model, trainer.optimizers[0])
+        module.set_learning_rate(trainer.global_step)
+        self.frozen.before(trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -107,7 +116,7 @@ class Steps(Callback):
             kept = self.drawn.setdefault(name, [0.0, 0.0])
             kept[0] += float(values.sum())
             kept[1] += len(values)
-        self.journal.keep(self.step + 1, number, epoch, len(batch["index"]), module.losses)
+        self.journal.keep(self.step + 1, number, epoch, module.samples, module.losses)
         now = time.perf_counter()
         self.journal.time(self._began - self._mark, now - self._mark)
         if trainer.global_step > self.step:
@@ -116,6 +125,8 @@ class Steps(Callback):
                 self._first_loss(module)
             if module.clipped is not None:
                 self.journal.clip(module.clipped)
+            # running statistics of each process's part of the batch
+            ranks().average_([buffer for buffer in module.model.buffers() if buffer.is_floating_point()])
             self.skipped += not self._moved
             self.averagings.update(module.model, self._moved)
             self._moved = False
@@ -138,7 +149,9 @@ class Steps(Callback):
             "validated": self.validated,
             "order": dict(self.order),
             "drawn": {name: list(kept) for name, kept in self.drawn.items()},
+            "branching": self.branching.state_dict(),
             "skipped": self.skipped,
+            "others": self._of_others(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -149,15 +162,28 @@ class Steps(Callback):
         self.validated = int(state_dict["validated"])
         self.order = {int(epoch): digest for epoch, digest in state_dict["order"].items()}
         self.drawn = {name: list(kept) for name, kept in state_dict["drawn"].items()}
+        self.branching.load_state_dict(state_dict["branching"])
         self.skipped = int(state_dict["skipped"])
+        if not ranks().first:
+            own = state_dict["others"][ranks().rank - 1]
+            self.drawn = {name: list(kept) for name, kept in own["drawn"].items()}
+            self.journal.listener.load_state_dict({name: tuple(kept) for name, kept in own["listener"].items()})
 
     def record_facts(self, module: Training) -> None:
         """Facts that grow while training: order, draws, distances of the averages."""
         self.judge.fact("order_hash", self.order)
-        if self.drawn:
-            shares = {name: {"count": total, "share": total / count} for name, (total, count) in self.drawn.items()}
+        drawn: dict[str, list[float]] = {}
+        for found in ranks().tell(self.drawn):
+            for name, (total, count) in found.items():
+                before = drawn.setdefault(name, [0.0, 0.0])
+                drawn[name] = [before[0] + total, before[1] + count]
+        if drawn:
+            shares = {name: {"count": total, "share": total / count} for name, (total, count) in drawn.items()}
             self.judge.fact("data/drawn", shares)
         self.judge.fact("train/skipped_steps", self.skipped)
+        scaler = getattr(module.trainer.precision_plugin, "scaler", None)
+        if scaler is not None:
+            self.judge.fact("train/loss_scale", float(scaler.get_scale()))
         for key in self.averagings.watching:
             distance = self.averagings.distance(key, module.model)
             self.judge.fact(f"averaging/{key}/distance", distance)
@@ -179,7 +205,8 @@ class Steps(Callback):
     def _log(self, trainer: Trainer, module: Training) -> None:
         if self.wants_norm(self.step):
             norm = None if module.grad_norm is None else float(module.grad_norm)
-            lr = float(trainer.optimizers[0].param_groups[0]["lr"])
+            # the head's, where layers differ
+            lr = float(max(group["lr"] for group in trainer.optimizers[0].param_groups))
             self.journal.training_row(self.step, lr, norm)
 
     def _judge_first_steps(self, module: Training) -> None:
@@ -198,7 +225,7 @@ class Steps(Callback):
             if self._validation_due():
                 self._validate(module)
             if self.step < self.clock.total_steps:
-                self.interruption.check()
+                self._check_stop()
         except Interrupted:
             self._save(trainer)
             raise
@@ -208,7 +235,8 @@ class Steps(Callback):
     def _validate(self, module: LightningModule) -> None:
         self.journal.collect_observed()
         try:
-            with self.interruption.immediate():
+            # one of several processes must not leave an evaluation that the others are in
+            with self.interruption.immediate() if ranks().alone else contextlib.nullcontext():
                 row = self.validate(module, self.step)
         finally:
             self.journal.listener.drain()
@@ -217,6 +245,21 @@ class Steps(Callback):
         self.schedules.observe(row)
         self.validated = self.step
         self.judge.diagnose("training", self.judge.evidence(self.journal.rows))
+
+    def _check_stop(self) -> None:
+        """Stop where any process was asked to, all at the same step."""
+        self.interruption.number = ranks().largest(self.interruption.number or 0) or None
+        self.interruption.check()
+
+    def _of_others(self) -> list[dict[str, Any]]:
+        """What the other processes, which write no checkpoint, have counted."""
+        if ranks().alone:
+            return []
+        listener = {
+            name: [float(part) if isinstance(part, torch.Tensor) else part for part in kept]
+            for name, kept in self.journal.listener.state_dict().items()
+        }
+        return ranks().tell({"drawn": self.drawn, "listener": listener})[1:]
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.checkpoint, weights_only=False)

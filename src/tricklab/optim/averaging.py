@@ -13,6 +13,9 @@ from tricklab.errors import UserError
 from tricklab.optim.clock import RunLength
 
 
+State = dict[str, torch.Tensor]
+
+
 class Averaging(abc.ABC):
     """A running average of a model's weights, beside the model and never in its way.
 
@@ -55,7 +58,11 @@ class Averaging(abc.ABC):
     def needs_statistics_update(self, model: nn.Module) -> bool:
         """Whether the averaged weights need new running statistics (``reestimate_statistics``) before they are used."""
 
-    def weights(self) -> dict[str, torch.Tensor]:
+    def numbers(self) -> dict[str, Any]:
+        """What else a kind of average has to say about itself, for the records."""
+        return {}
+
+    def weights(self) -> State:
         """The averaged model as a plain state dict in the model's order and precision; tensors are copies."""
         found = {**self._average, **self._copied}
         return {name: found[name].to(dtype, copy=True) for name, dtype in self._dtypes.items()}
@@ -123,7 +130,7 @@ def bare(model: nn.Module) -> nn.Module:
             return model
 
 
-def plain_state(model: nn.Module) -> dict[str, torch.Tensor]:
+def plain_state(model: nn.Module) -> State:
     """A model's state dict under its bare names: no ``module.`` of DDP, no ``_orig_mod.`` of torch.compile."""
     state = bare(model).state_dict()
     return {_plain_name(name): tensor.detach() for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}

@@ -10,6 +10,7 @@ import torch
 
 from tricklab import registry
 from tricklab.errors import UserError, nearest
+from tricklab.optim.branches import Branches, PathLength
 from tricklab.optim.clock import RunLength
 from tricklab.optim.schedules.schedule import LastPart
 
@@ -22,9 +23,10 @@ class Schedules:
     Args:
         configs: one mapping a schedule.
         clock: length of the run.
+        branches: where the run goes back, if it does: schedules then see one path from the start to a branch's end.
 
     Raises:
-        UserError: a schedule is wrong, begins after the run ends, or two of them move the momentum or take over.
+        UserError: a schedule is wrong, begins after the run ends, watches a number in a run that goes back, or two of them move the momentum or take over.
 
     >>> from tricklab.optim.clock import Clock
     >>> warm = {"type": "LinearWarmup", "end": 2, "start_factor": 0.5}
@@ -34,8 +36,11 @@ class Schedules:
     [0.5, 0.75, 1.0, 0.1, 0.1]
     """
 
-    def __init__(self, configs: Sequence[Mapping[str, Any]], clock: RunLength) -> None:
-        self.clock = clock
+    def __init__(
+        self, configs: Sequence[Mapping[str, Any]], clock: RunLength, branches: Branches | None = None
+    ) -> None:
+        self.clock: RunLength = clock if branches is None else PathLength(clock, branches.path_length)
+        self.branches = branches
         self.schedules: list[Any] = [registry.build("schedule", config) for config in configs]
         moving = [type(s).__name__ for s in self.schedules if s.momentum(0, clock) is not None]
         if len(moving) > 1:
@@ -44,6 +49,8 @@ class Schedules:
         if len(last) > 1:
             raise UserError(f"two schedules take over: {', '.join(type(s).__name__ for s in last)}", where="schedule")
         self._last = last[0] if last else None
+        if branches is not None and self.watches:
+            raise UserError("a schedule that watches a number cannot go back to a branch point", where="schedule")
         self.factor(0)
         if self._last is not None:
             # what does not fit into the run is said now, not when its time has come
@@ -68,7 +75,10 @@ class Schedules:
 
         The rate is always ``initial_lr`` times the factor, so it does not matter which steps were applied before.
         """
-        factor, momentum = self.factor(step), self.momentum(step)
+        along = step if self.branches is None else self.branches.along_path(step)
+        factor, momentum = self.factor(along), self.momentum(along)
+        if self.branches is not None:
+            factor *= self.branches.lr_ratio(step)
         for group in optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
             if momentum is not None:

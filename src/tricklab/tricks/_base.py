@@ -72,6 +72,8 @@ class Trick:
         tasks: the tasks it fits, or "all".
         stage: "fit" changes the training; "evaluate" only what is done with the trained weights.
         source: where it was published.
+        trains_with: arguments with which a trick of stage "evaluate" changes the training after all, unless they are
+            left at null.
         probes: filled by ``probe``.
     """
 
@@ -80,6 +82,7 @@ class Trick:
     tasks: tuple[str, ...] | Literal["all"]
     stage: Stage
     source: str
+    trains_with: tuple[str, ...] = ()
     probes: list[Probe] = field(default_factory=list, compare=False)
 
     def __call__(self, recipe: Recipe, **arguments: Any) -> Recipe:
@@ -138,7 +141,12 @@ REGISTERED: dict[str, Trick] = {}
 
 
 def trick(
-    name: str, *, tasks: tuple[str, ...] | str = "all", stage: Stage = "fit", source: str = ""
+    name: str,
+    *,
+    tasks: tuple[str, ...] | str = "all",
+    stage: Stage = "fit",
+    source: str = "",
+    trains_with: tuple[str, ...] = (),
 ) -> Callable[[Patch], Trick]:
     """Declare a trick.
 
@@ -147,12 +155,13 @@ def trick(
         tasks: "all", or the names of the tasks it fits.
         stage: "fit" or "evaluate"; an evaluate trick may write only below ``evaluate``.
         source: paper, book or official code.
+        trains_with: arguments that lift this limit where they are not null.
 
     The function takes a recipe and returns a patched one; it must be pure. Its other parameters are the trick's
     arguments, checked strictly against their annotations.
 
     Raises:
-        UserError: another trick has that name, or the stage is unknown.
+        UserError: another trick has that name, the stage is unknown, or ``trains_with`` names no argument.
     """
     if stage not in STAGES:
         raise UserError(f"a trick's stage must be fit or evaluate, not {stage!r}", where=f"trick {name}")
@@ -164,7 +173,10 @@ def trick(
         for parameter in inspect.signature(patch).parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise UserError(f"its parameter {parameter} would swallow misspelt arguments", where=f"trick {name}")
-        made = Trick(name, patch, chosen, stage, source)
+        unknown = [key for key in trains_with if key not in inspect.signature(patch).parameters]
+        if unknown:
+            raise UserError(f"trains_with names {unknown[0]!r}, which is no argument", where=f"trick {name}")
+        made = Trick(name, patch, chosen, stage, source, tuple(trains_with))
         known = REGISTERED.get(name)
         if known is not None and (known.file, known.patch.__qualname__) != (made.file, patch.__qualname__):
             raise UserError(

@@ -13,15 +13,19 @@ WARMUP = "LinearWarmup"
 
 
 def with_decay(recipe: Recipe, decay: dict[str, Any]) -> Recipe:
-    """The recipe with this decay in place of the one it has; warm-ups stay and are multiplied with it."""
+    """The recipe with this decay in place of the one it has; warm-ups and rates of the last part of the run stay."""
     items = recipe.get("schedule", [])
-    places = [place for place, item in enumerate(items) if item["type"] != WARMUP]
+    places = [place for place, item in enumerate(items) if not _stays(item)]
     if not places:
         return recipe.append("schedule", decay)
     if len(places) == 1:
         return recipe.set(f"schedule.{places[0]}", decay)
-    kept = [item for item in items if item["type"] == WARMUP]
+    kept = [item for item in items if _stays(item)]
     return recipe.set("schedule", [*kept, decay])
+
+
+def _stays(item: dict[str, Any]) -> bool:
+    return item["type"] in (WARMUP, "SWALR") or (item["type"] == "EqualCycles" and item.get("start", 0) > 0)
 
 
 def scheduled(evidence: Evidence, kind: str) -> dict[str, Any] | None:

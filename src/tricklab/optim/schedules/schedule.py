@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-
 from typing import ClassVar
 
 from tricklab.errors import UserError
