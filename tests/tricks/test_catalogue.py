@@ -23,6 +23,8 @@ CONTRACT = {
     "clip_norm", "sgd", "adamw", "weight_decay", "whiten", "no_whiten", "bf16", "horizontal_flip", "vertical_flip",
     "rotation", "random_crop", "random_resized_crop", "colour_jitter", "random_grey", "randaugment", "trivial_augment",
     "cutout", "random_erasing", "input_noise", "mixup", "cutmix", "mix", "normalise", "resize",
+    "clip_value", "adaptive_clip", "layer_decay", "no_decay", "freeze", "gradual_unfreeze", "warmup_cosine",
+    "drop_path", "stochastic_depth", "fp16",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
@@ -38,6 +40,10 @@ WRITES = {
     "trivial_augment": "data.augment", "cutout": "data.augment", "random_erasing": "data.augment",
     "input_noise": "data.augment", "mixup": "data.batch_augment", "cutmix": "data.batch_augment",
     "mix": "data.batch_augment", "normalise": "data.normalise", "resize": "data.resize",
+    "clip_value": "train.clip_value", "adaptive_clip": "train.clip_adaptive",
+    "layer_decay": "optimizer.layer_decay", "no_decay": "optimizer.decay_norm_and_bias", "freeze": "train.freeze",
+    "gradual_unfreeze": "train.freeze", "warmup_cosine": "schedule", "drop_path": "model.drop_path",
+    "stochastic_depth": ("model.drop_path", "train.drop_path_per"), "fp16": "train.precision",
 }  # fmt: skip
 
 

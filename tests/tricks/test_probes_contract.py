@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.tricks.arguments import BASELINE, call_of, own_tricks
+from tests.tricks.arguments import BASELINE, NEEDS_GPU, call_of, own_tricks
 from tricklab import tricks
 from tricklab.recipe import load
 from tricklab.records import Evidence, RunFolder
@@ -47,7 +47,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             folder = tmp_path_factory.mktemp("runs") / "tiny" / "arm" / "0"
             declared = [{"name": c.name, "arguments": c.arguments, "writes": {}} for c in applied.calls]
             RunFolder.create(folder, recipe=applied.recipe.tree, block=0, arm="arm", experiment="tiny", tricks=declared)
-            execute(folder, threads=1, device="cpu", progress=False)
+            needs_gpu = any(c.name in NEEDS_GPU for c in applied.calls)
+            execute(folder, threads=1, device="cuda" if needs_gpu else "cpu", progress=False)
             done[key] = Evidence.from_folder(folder)
         return done[key]
 
@@ -57,6 +58,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [trick.name for trick in own_tricks()])
 def test_probes_pass_when_on_and_fail_when_off(name: str, run: Run) -> None:
+    import torch
+
+    if name in NEEDS_GPU and not torch.cuda.is_available():
+        pytest.skip(f"{name} needs a GPU and torch sees none")
     call, overrides = call_of(name), BASELINE.get(name, [])
     recipe = TINY if tricks.get(name).fits("hyperspectral") else TINY_IMAGES
     on, off = run(recipe, call, overrides), run(recipe, None, overrides)
