@@ -26,8 +26,9 @@ def on_ranks(world: int, function: Callable[..., Any], folder: Path, *arguments:
     """
     context = multiprocessing.get_context("spawn")
     results: Any = context.Queue()
+    store = str(folder / "store")
     started = [
-        context.Process(target=_go, args=(rank, world, str(folder / "store"), function, arguments, results), daemon=True)
+        context.Process(target=_go, args=(rank, world, store, function, arguments, results), daemon=True)
         for rank in range(world)
     ]
     try:

@@ -31,7 +31,8 @@ def test_one_process_is_everything() -> None:
     assert ALONE.total(values) is values
     assert ALONE.tell({"a": 1}) == [{"a": 1}]
     assert ALONE.largest(7) == 7
-    assert torch.equal(ALONE.over([1, 2], lambda n: torch.full((n, 1), float(n))), torch.tensor([[1.0], [2.0], [2.0]]))
+    found = ALONE.over([1, 2], lambda n: {"main": torch.full((n, 1), float(n))})
+    assert found["main"].tolist() == [[1.0], [2.0], [2.0]]
     assert ranks() is ALONE
     with together(Ranks(1, 2)) as inner:
         assert ranks() is inner
@@ -49,9 +50,9 @@ def _rows(found: Ranks) -> dict[str, Any]:
     parts = [1, 4, 2, 2, 5]
     computed: list[int] = []
 
-    def compute(part: int) -> Tensor:
+    def compute(part: int) -> dict[str, Tensor]:
         computed.append(part)
-        return torch.full((part, 3), float(part))
+        return {"main": torch.full((part, 3), float(part)), "flags": torch.ones(part, dtype=torch.bool)}
 
     over = found.over(parts, compute)
     few = found.over([7], compute)
@@ -64,8 +65,9 @@ def _rows(found: Ranks) -> dict[str, Any]:
         "gradient": own.grad[:, 0].tolist() if own.grad is not None else None,
         "flags": flags.tolist(),
         "halves": str(halves.dtype),
-        "over": over[:, 0].tolist(),
-        "few": few.shape,
+        "over": over["main"][:, 0].tolist(),
+        "few": few["main"].shape,
+        "other": [len(over["flags"]), str(few["flags"].dtype)],
         "computed": len(computed),
         "buffer": buffer.tolist(),
         "told": found.tell({"rank": found.rank, "text": "ä" * found.rank}),
@@ -84,6 +86,7 @@ def test_three_processes_have_the_rows_of_all(tmp_path: Path) -> None:
         assert one["halves"] == "torch.bfloat16"
         assert one["over"] == [float(n) for n in [1, 4, 2, 2, 5] for _ in range(n)]
         assert one["few"] == (7, 3)
+        assert one["other"] == [14, "torch.bool"]
         assert one["buffer"] == [1.0] * 3
         assert one["told"] == [{"rank": r, "text": "ä" * r} for r in range(3)]
         assert one["largest"] == 10
@@ -154,6 +157,5 @@ def test_evaluation_mode_and_one_value_a_channel_are_as_torch_has_them() -> None
     with WholeBatchNorm(ALONE):
         assert torch.equal(model(images), plain)
     model.train()
-    with pytest.raises(ValueError, match="more than 1 value per channel"):
-        with WholeBatchNorm(ALONE):
-            model.second(torch.randn(1, 4, dtype=torch.float64))
+    with pytest.raises(ValueError, match="more than 1 value per channel"), WholeBatchNorm(ALONE):
+        model.second(torch.randn(1, 4, dtype=torch.float64))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -77,25 +77,32 @@ class Ranks:
         parts[self.rank] = own
         return torch.cat(parts)
 
-    def over(self, parts: Sequence[T], compute: Callable[[T], Tensor]) -> Tensor:
-        """``torch.cat([compute(part) for part in parts])``, each process computing its share of the parts.
+    def over(self, parts: Sequence[T], compute: Callable[[T], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """What ``compute`` gives for each part, rows joined by name, each process computing its share of the parts.
 
         A part is computed as it would be by one process, so the result has the same bits.
 
         Args:
             parts: at least one, the same everywhere.
-            compute: from a part to rows (N, …) on the CPU.
+            compute: from a part to named rows (N, …) on the CPU; every part has the same names.
+
+        >>> ALONE.over([1, 2], lambda count: {"ones": torch.ones(count)})
+        {'ones': tensor([1., 1., 1.])}
         """
-        found = [compute(part) for part in parts[self.share(len(parts))]]
+        found: dict[str, list[Tensor]] = {}
+        for part in parts[self.share(len(parts))]:
+            for name, rows in compute(part).items():
+                found.setdefault(name, []).append(rows)
+        own = {name: torch.cat(rows) for name, rows in found.items()}
         if self.alone:
-            return torch.cat(found)
-        told = self.tell(
-            [len(part) for part in found] + [list(found[0].shape[1:]), str(found[0].dtype)] if found else []
-        )
-        shape, dtype = next((said[-2], said[-1]) for said in told if said)
-        empty = torch.empty((0, *shape), dtype=getattr(torch, dtype.removeprefix("torch.")))
-        counts = [sum(said[:-2]) for said in told]
-        return self.rows(torch.cat(found) if found else empty, counts)
+            return own
+        told = self.tell({name: [list(rows.shape), str(rows.dtype)] for name, rows in own.items()})
+        whole = {}
+        for name, ((_, *shape), dtype) in next(said for said in told if said).items():
+            empty = torch.empty((0, *shape), dtype=getattr(torch, dtype.removeprefix("torch.")))
+            counts = [said[name][0][0] if said else 0 for said in told]
+            whole[name] = self.rows(own.get(name, empty), counts)
+        return whole
 
     def tell(self, value: Any) -> list[Any]:
         """What every process passed, in order: numbers, strings, lists and mappings with string keys."""

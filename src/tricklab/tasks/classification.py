@@ -11,11 +11,11 @@ from torch import nn
 
 from tricklab import registry
 from tricklab.data.image_fold import ImageFold
-from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
 from tricklab.inference.postprocess import check_views
 from tricklab.metrics import average_accuracy, overall_accuracy
 from tricklab.metrics.classes import expected_calibration_error, macro_f1, top_k_accuracy
+from tricklab.ops.ranks import ranks
 from tricklab.recipe.schema import Settings
 from tricklab.registry import component
 from tricklab.seeds import Seeds
@@ -78,16 +78,20 @@ class ClassificationTask(OneLabelTask):
         return {**super().fitted, "seen_images": self.teaching.seen_images()}
 
     def sources(self) -> dict[str, str]:
-        """Hashes of the teachers, which are built for it.
+        """{"teacher of <term>": hash of its weights and of what it sees}; the teachers are built for it.
 
         Raises:
             UserError: one cannot be had, does not fit, or was trained on images that this run is scored on.
         """
-        return self.teaching.digests()
+        found = self.teaching.teachers
+        return {f"teacher of {name}": found[key].digest for name, key in self.losses.taught.items()}
 
     def facts(self) -> dict[str, Any]:
         """Facts about the data, the losses and, in a training, the teachers, by their recorded names."""
-        return {**super().facts(), **self.teaching.facts()}
+        if not self.teaching.built:
+            return super().facts()
+        found = self.teaching.teachers
+        return {**super().facts(), "teachers": {name: found[key].facts() for name, key in self.losses.taught.items()}}
 
     def build_model(self) -> Any:
         """A fresh model with the recipe's inserted blocks; the same block gives the same initial weights."""
@@ -95,12 +99,14 @@ class ClassificationTask(OneLabelTask):
         return build_image_network(self.settings, self.seeds, len(self.classes), size, normalise)
 
     def augment_batch(self, batch: dict[str, Any], epoch: float, micro_batch: int) -> dict[str, Any]:
-        """Mix the images of a training batch; what is drawn depends on the micro-batch's number alone.
+        """Mix the images of a training batch; what is drawn depends on the numbers of micro-batch and process alone.
 
+        Several processes mix each its own part of the batch.
         Teachers are asked about the mixed images.
         """
+        among = () if ranks().first else (ranks().rank,)
         for place, mixer in enumerate(self.mixers):
-            batch = mixer(batch, self.seeds.numpy("mix", place, micro_batch), epoch)
+            batch = mixer(batch, self.seeds.numpy("mix", place, micro_batch, *among), epoch)
         return self.teaching.ask(batch)
 
     def evaluate(
@@ -120,12 +126,14 @@ class ClassificationTask(OneLabelTask):
         ask = asked_outputs(model, self.losses.outputs, postprocess)
         device = next(model.parameters()).device
         size = self.settings.evaluate.batch_size
-        found: dict[str, list[torch.Tensor]] = {}
+        dataset = self.fold.dataset(split, augment=False)
+
+        def scores(items: torch.Tensor) -> dict[str, torch.Tensor]:
+            images = dataset.__getitems__(items.tolist())["image"].to(device)
+            return {name: found.float().cpu() for name, found in ask(images).items()}
+
         with torch.inference_mode():
-            for batch in make_loader(self.fold, split, size, self.seeds, 0, train=False):
-                for name, scores in ask(batch["image"].to(device)).items():
-                    found.setdefault(name, []).append(scores.float().cpu())
-        outputs = {name: torch.cat(parts) for name, parts in found.items()}
+            outputs = ranks().over(torch.arange(len(dataset)).split(size), scores)
         return self.evaluation(split, outputs.pop("main"), {}, outputs)
 
     def measures(self, confusion: np.ndarray) -> dict[str, float]:

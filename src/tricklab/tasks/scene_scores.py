@@ -11,6 +11,7 @@ from torch import nn
 from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.inference.dense import predict_scene
+from tricklab.ops.ranks import ranks
 from tricklab.ops.windows import gather_windows
 
 TOLERANCE = 1e-4
@@ -52,9 +53,12 @@ def scene_logits(
 
     def by_windows(cube: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         device = next(model.parameters()).device
+
+        def scores(part: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"main": model(gather_windows(cube, part, window).to(device))["main"].float().cpu()}
+
         with torch.inference_mode():
-            parts = [model(gather_windows(cube, part, window).to(device))["main"] for part in places.split(batch_size)]
-            return torch.cat(parts).float().cpu()
+            return ranks().over(places.split(batch_size), scores)["main"]
 
     def densely(cube: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         return predict_scene(model, cube, window, places)
