@@ -29,6 +29,7 @@ ARGUMENTS = {
     "normalise": "(kind=imagenet)",
     "resize": "(how=crop)",
     "random_crop": "(padding=2)",
+    "distill": "(teacher=./teacher)",
 }
 # what the baseline must say so that the trick changes it, or so that it shows
 BASELINE = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.tricks.arguments import BASELINE, NEEDS_GPU, call_of, own_tricks
 from tricklab import tricks
-from tricklab.recipe import load
+from tricklab.recipe import Recipe, load
 from tricklab.records import Evidence, RunFolder
 
 TINY = {
@@ -43,14 +44,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     def one(recipe: dict[str, Any], call: str | None, overrides: list[str]) -> Evidence:
         key = (recipe["task"], call, tuple(overrides))
         if key not in done:
-            applied = tricks.apply(load(recipe, overrides, [call] if call else []))
-            folder = tmp_path_factory.mktemp("runs") / "tiny" / "arm" / "0"
-            declared = [{"name": c.name, "arguments": c.arguments, "writes": {}} for c in applied.calls]
-            RunFolder.create(folder, recipe=applied.recipe.tree, block=0, arm="arm", experiment="tiny", tricks=declared)
-            needs_gpu = any(c.name in NEEDS_GPU for c in applied.calls)
-            execute(folder, threads=1, device="cuda" if needs_gpu else "cpu", progress=False)
-            done[key] = Evidence.from_folder(folder)
+            root = tmp_path_factory.mktemp("runs")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(root)
+                if call and "./teacher" in call:
+                    trained(root / "teacher", load(recipe, overrides))
+                done[key] = trained(root / "tiny" / "arm" / "0", load(recipe, overrides, [call] if call else []))
         return done[key]
+
+    def trained(folder: Path, recipe: Recipe) -> Evidence:
+        applied = tricks.apply(recipe)
+        declared = [{"name": c.name, "arguments": c.arguments, "writes": {}} for c in applied.calls]
+        RunFolder.create(folder, recipe=applied.recipe.tree, block=0, arm="arm", experiment="tiny", tricks=declared)
+        needs_gpu = any(c.name in NEEDS_GPU for c in applied.calls)
+        execute(folder, threads=1, device="cuda" if needs_gpu else "cpu", progress=False)
+        return Evidence.from_folder(folder)
 
     return one
 

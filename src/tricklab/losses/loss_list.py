@@ -81,6 +81,13 @@ class Losses(nn.Module):
         return {term.teacher_key: term.teacher for term in terms if hasattr(term, "teacher_key")}
 
     @property
+    def taught(self) -> dict[str, str]:
+        """{name of a term: what the scores of its teacher are called in a batch}."""
+        terms: list[Any] = list(self.terms)
+        pairs = zip(self.names, terms, strict=True)
+        return {name: term.teacher_key for name, term in pairs if hasattr(term, "teacher_key")}
+
+    @property
     def outputs(self) -> list[str]:
         """What an evaluation asks the model for: ``main``, and what else is read by terms that exist there."""
         terms: list[Any] = list(self.terms)

@@ -63,9 +63,16 @@ def finished_run(folder: str, *, student: Student) -> Teacher:
 
 
 def _opened(folder: Path, block: int) -> RunFolder:
-    inside = folder / str(block)
-    is_arm = not (folder / "status.json").is_file() and (inside / "status.json").is_file()
-    run = RunFolder.open(inside if is_arm else folder)
+    if not (folder / "status.json").is_file():
+        blocks = sorted(int(found.parent.name) for found in folder.glob("*/status.json") if found.parent.name.isdigit())
+        if blocks and block not in blocks:
+            raise UserError(
+                f"this arm has runs of block {', '.join(map(str, blocks))}, the student is of block {block}",
+                where=str(folder),
+                fix="train the teacher on as many blocks, or name one run's folder",
+            )
+        folder = folder / str(block) if blocks else folder
+    run = RunFolder.open(folder)
     state = run.status()["state"]
     if state != "finished":
         raise UserError(f"a teacher must be trained, this run is {state}", where=str(run.path), fix="finish it first")

@@ -55,14 +55,6 @@ class Teaching:
         """The batch with every teacher's scores (N, K) of its images."""
         return {**batch, **{key: teacher(batch["image"]) for key, teacher in self.teachers.items()}}
 
-    def digests(self) -> dict[str, str]:
-        """{name of a teacher in a batch: hash of its weights and of what it sees}."""
-        return {key: teacher.digest for key, teacher in self.teachers.items()}
-
-    def facts(self) -> dict[str, Any]:
-        """Who teaches, where they were built."""
-        return {"teachers": {key: found.facts() for key, found in self.teachers.items()}} if self.built else {}
-
     def seen_images(self) -> Tensor:
         """Hashes of the images that the student learns from, itself or by its teachers: uint8 (N, 16), distinct."""
         rows = [hashes_of(self.fold, "train")]
