@@ -1,7 +1,8 @@
 """Published wrappings of GroupMamba's weights: bare, by entry, from data-parallel training, in both file formats."""
 
+import os
+from argparse import Namespace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,14 +101,48 @@ def test_weights_of_another_network_are_refused_and_change_nothing(
         assert torch.equal(value, before[name])
 
 
+class Options(dict):  # type: ignore[type-arg]
+    """As yacs keeps a training's options: a mapping with a state of its own."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(values)
+        self.frozen = True
+
+
+def test_training_checkpoints_with_foreign_objects_load(tmp_path: Path, weights: Weights) -> None:
+    options = Options(lr=1.0, model=Options(size="tiny"), list=[Options()])
+    file = tmp_path / "checkpoint.pth.tar"
+    torch.save({"state_dict": weights, "args": Namespace(lr=1.0), "config": options, "out": Path("x")}, file)
+    model = small(distillation=True)
+    assert load_weights(model, file).entry == "state_dict"
+    assert same(model.state_dict(), weights)
+
+
+class Wicked:
+    """Unpickling it would make a folder."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (self.place,)
+
+
+def test_nothing_that_a_file_says_is_run(tmp_path: Path, weights: Weights) -> None:
+    torch.save({"state_dict": weights, "more": Wicked(str(tmp_path / "made"))}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"w\.pth: this file cannot be read as tensors and plain data"):
+        load_weights(small(distillation=True), tmp_path / "w.pth")
+    assert not (tmp_path / "made").exists()
+
+
 def test_bad_files_are_named(tmp_path: Path, weights: Weights) -> None:
-    torch.save({"model": weights, "config": SimpleNamespace(lr=1.0)}, tmp_path / "objects.pth")
-    (tmp_path / "torn.pth").write_bytes((tmp_path / "objects.pth").read_bytes()[:5000])
+    torch.save({"model": weights}, tmp_path / "whole.pth")
+    (tmp_path / "torn.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:5000])
     torch.save([1, 2], tmp_path / "list.pth")
     torch.save({"epoch": 3}, tmp_path / "empty.pth")
     for name, message in {
-        "objects.pth": "tensors and plain data", "torn.pth": "tensors and plain data", "list.pth": "no state dict",
-        "empty.pth": "no state dict", "absent.pth": "no such file", "absent.safetensors": "no such file",
+        "torn.pth": "tensors and plain data", "list.pth": "no state dict", "empty.pth": "no state dict",
+        "absent.pth": "no such file", "absent.safetensors": "no such file",
     }.items():  # fmt: skip
         with pytest.raises(UserError, match=f"{name}.*{message}"):
             load_weights(small(), tmp_path / name)

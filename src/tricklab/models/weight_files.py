@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,9 @@ COUNT = "n_averaged"  # of torch's AveragedModel
 
 
 def read_state_dict(path: str | os.PathLike[str], entry: str | None = None) -> tuple[str, dict[str, Tensor]]:
-    """A state dict from a file, without the ``module.`` and ``_orig_mod.`` that wrappers put before its names.
+    """A state dict from a file that may hold other things as well.
+
+    ``module.`` and ``_orig_mod.``, which wrappers put before the names of the weights, are taken away.
 
     Args:
         path: a ``.safetensors`` file, or a ``.pth`` file of tensors and plain Python data.
@@ -31,7 +35,7 @@ def read_state_dict(path: str | os.PathLike[str], entry: str | None = None) -> t
         The entry's name (``""`` for a bare state dict) and the weights by name.
 
     Raises:
-        UserError: no such file or entry, or a file that holds objects other than plain data.
+        UserError: no such file or entry, or a file that is torn or no file of weights.
     """
     return _state_dict(_read(Path(path)), entry, str(path))
 
@@ -42,14 +46,53 @@ def _read(place: Path) -> Any:
     if not place.is_file():
         raise UserError("no such file", where=str(place))
     try:
-        return torch.load(place, map_location="cpu", weights_only=True)
+        return _load(place)
     except Exception as error:
         raise UserError(
             f"this file cannot be read as tensors and plain data: {str(error).splitlines()[0]}",
             where=str(place),
-            fix="training checkpoints may hold objects of their project: where it is trusted, load it there and save "
-            "its state dict alone",
+            fix="where it is trusted, load it with the project that wrote it and save its state dict alone",
         ) from None
+
+
+def _load(place: Path) -> Any:
+    """Tensors and plain data; objects of other classes, such as a training's options, become inert ones.
+
+    No class or function that a file names is looked up, so nothing of it runs.
+    """
+    names = _foreign_names(place)
+    stands: dict[str, type] = {name: type(f"Inert{number}", (_Inert,), {}) for number, name in enumerate(names)}
+    for _ in range(len(names) + 1):
+        with torch.serialization.safe_globals([(stand, name) for name, stand in stands.items()]):
+            try:
+                return torch.load(place, map_location="cpu", weights_only=True)
+            except Exception as error:
+                # torch fills the items of no mapping but its own and Python's
+                found = _FILLED.search(str(error))
+                if found is None:
+                    raise
+                stands[names[int(found.group(1))]] = OrderedDict
+    raise AssertionError("each name is replaced once")
+
+
+def _foreign_names(place: Path) -> list[str]:
+    try:
+        return torch.serialization.get_unsafe_globals_in_checkpoint(place)
+    except Exception:
+        return []  # a file of an old torch, or none at all: reading it says which
+
+
+class _Inert:
+    """Stands for an object of a foreign class: takes what the file says of it and keeps nothing."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_FILLED = re.compile(r"Can only SETITEMS? for dict.*Inert(\d+)", re.DOTALL)
 
 
 def _state_dict(tree: Any, entry: str | None, place: str) -> tuple[str, dict[str, Tensor]]:
