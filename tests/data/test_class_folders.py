@@ -1,4 +1,6 @@
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +94,60 @@ def test_what_is_no_tree_of_classes(tmp_path, make, words):
         read(root)
     with pytest.raises(UserError, match=r"ClassFolders needs the folder of the images.*--data DIR"):
         read(None)
+
+
+def test_links_that_lead_nowhere_are_files(tmp_path):
+    class_tree(tmp_path, {"a": 1, "b": 1})
+    for name, target in (("a/loop.png", "loop.png"), ("a/gone.png", "/nowhere/x.png"), ("b/loop", "loop")):
+        (tmp_path / name).symlink_to(target)
+    images = read(tmp_path)
+    assert keys(images) == ["a/0.png", "a/gone.png", "a/loop.png", "b/0.png"]
+    assert [path.name for path in images.skipped] == ["loop"]
+    with pytest.raises(UserError, match=r"a/loop\.png: it cannot be read: Too many levels of symbolic links"):
+        images.read(2)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"caf\xe9"])
+def test_names_that_no_manifest_could_hold_are_refused(tmp_path, name):
+    class_tree(tmp_path, {"été ☃": 1, "b": 1})
+    assert keys(read(tmp_path)) == ["b/0.png", "été ☃/0.png"]
+    try:
+        os.mkdir(os.fsencode(tmp_path / "b") + b"/" + name)
+    except OSError:
+        pytest.skip("this file system knows UTF-8 names only")
+    with pytest.raises(UserError, match=r"/b: the name caf\\xe9.* is no UTF-8 text, .* rename it"):
+        read(tmp_path)
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    class_tree(tmp_path, {"a": 1, "b": 1})
+    scan = os.scandir
+
+    def refuse(folder):
+        if Path(folder).name == "b":
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"/b: the folder cannot be read: Permission denied"):
+        read(tmp_path)
+
+
+def test_files_that_are_not_read_are_named_where_a_class_has_no_other(tmp_path):
+    class_tree(tmp_path, {"a": 1, "b": 2})
+    for path in list((tmp_path / "b").iterdir()):
+        path.rename(path.with_suffix(".HEIC"))
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UserError, match=r"no image in the class folder b.*; files that end in \.HEIC are not read"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("more", ["extra", "labels"])
+def test_split_folders_beside_others_are_no_classes(tmp_path, more):
+    for name in ("train", "val", more):
+        class_tree(tmp_path / name, {"a": 1, "b": 1})
+    with pytest.raises(UserError, match=r"these are splits, not classes.*SplitFolders"):
+        read(tmp_path)
 
 
 def test_split_folders(tmp_path):

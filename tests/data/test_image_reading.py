@@ -52,6 +52,35 @@ def test_orientation_is_obeyed(tmp_path, orientation):
     assert np.array_equal(read_image(path), turned)
 
 
+def exif_of(*entries):
+    """An EXIF block of (tag, type, count, four bytes)."""
+    body = b"".join(struct.pack(">HHI", *entry[:3]) + entry[3] for entry in entries)
+    return b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", len(entries)) + body + bytes(4)
+
+
+ORIENTATION_6 = (0x0112, 3, 1, b"\0\x06\0\0")
+
+
+@pytest.mark.parametrize(
+    ("exif", "turned"),
+    [
+        (exif_of(ORIENTATION_6), True),
+        # a tag that can be read but not be written anew: a width of -1
+        (exif_of((0x0100, 9, 1, b"\xff\xff\xff\xff"), ORIENTATION_6), True),
+        (exif_of((0x0112, 3, 1, b"\0\x2a\0\0")), False),
+        (exif_of((0x0112, 2, 2, b"6\0\0\0")), False),
+        (b"Exif\0\0garbage", False),
+        (b"Exif\0\0MM\0*\0\0\xff\xff", False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tags_that_cannot_be_read_do_not_cost_the_picture(tmp_path, exif, turned):
+    pixels = picture(3)
+    plain = np.array(Image.open(save(tmp_path / "plain.jpg", pixels)))
+    found = read_image(save(tmp_path / "a.jpg", pixels, exif=exif))
+    assert np.array_equal(found, np.rot90(plain, -1) if turned else plain)
+
+
 def test_grey_and_one_bit_have_three_equal_channels(tmp_path):
     assert np.array_equal(read_image(save(tmp_path / "l.png", GREY)), np.dstack([GREY] * 3))
     bits = Image.fromarray(GREY > 90)
@@ -95,6 +124,12 @@ def test_sixteen_bits_keep_their_range(tmp_path, suffix):
     values = np.array([[0, 127, 128, 129], [257, 65535, 32768, 65406]], np.uint16)
     found = read_image(save(tmp_path / f"a.{suffix}", values))[..., 0]
     assert np.array_equal(found, np.floor(values / 257 + 0.5))
+
+
+def test_sixteen_bits_with_a_transparent_value_keep_their_range_too(tmp_path):
+    values = np.array([[0, 257, 25_700], [40_000, 500, 65_535]], np.uint16)
+    found = read_image(save(tmp_path / "a.png", Image.fromarray(values), transparency=40_000))[..., 0]
+    assert found.tolist() == [[0, 1, 100], [255, 2, 255]]
 
 
 def test_sixteen_bit_colour_and_32_bit_whole_numbers(tmp_path):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from tricklab.errors import UserError
 
@@ -15,6 +15,16 @@ SUFFIXES = (
     ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def is_image_name(name: str) -> bool:
@@ -31,8 +41,9 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
 
     The camera's orientation tag is obeyed. Transparent pixels are laid over white, as a browser shows them (Pillow's
     and torchvision's ``convert("RGB")`` would show the colour hidden under them). Grey becomes three equal channels.
-    16-bit values are divided by 257, so 0 … 65535 becomes 0 … 255 whatever range the image fills. CMYK is converted by
-    Pillow's formula; colour profiles are not applied. Of an animation the first frame is read.
+    16-bit values are divided by 257, so 0 … 65535 becomes 0 … 255 whatever range the image fills (Pillow drops the low
+    byte of colours instead, up to 1 less). CMYK is converted by Pillow's formula; colour profiles are not applied. Of an
+    animation the first frame is read.
 
     Args:
         path: the file.
@@ -47,29 +58,49 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     where = os.fspath(path)
     try:
         with Image.open(where) as image:
-            return np.array(_rgb(ImageOps.exif_transpose(image), where))
+            image.load()  # the pixels' own faults come first: reading tags loads some formats too
+            return np.array(_rgb(_upright(image), where))
     except (UserError, MemoryError):
         raise
     except UnidentifiedImageError:
         empty = Path(where).stat().st_size == 0
         raise UserError("the file is empty" if empty else "this is no image that can be read", where=where) from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as cause:
-        raise UserError(f"it cannot be read: {cause.strerror}", where=where) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as cause:
         raise UserError(
             f"the image is too large: {cause}", where=where, fix="cut or shrink it; small files can hide such sizes"
         ) from None
+    except OSError as cause:
+        what = "the image is corrupt" if cause.strerror is None else "it cannot be read"
+        raise UserError(f"{what}: {cause.strerror or cause}", where=where) from None
     except Exception as cause:  # decoders of corrupt bytes raise whatever they stumble over
         raise UserError(f"the image is corrupt: {cause or type(cause).__name__}", where=where) from None
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """As the orientation tag says; a tag that cannot be read says nothing.
+
+    Pillow's own function writes the other tags anew, and stops at those that it cannot write.
+    """
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Exception:  # whatever a decoder of corrupt tags stumbles over
+        return image
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
 def _rgb(image: Image.Image, where: str) -> Image.Image:
+    if image.mode in _SIXTEEN_BITS or image.mode == "I":
+        values = np.asarray(image)
+        grey = _eight_bits(values, where)
+        hidden = image.info.get("transparency")
+        if isinstance(hidden, int):
+            grey[values == hidden] = 255
+        return Image.fromarray(grey).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         with_alpha = image.convert("RGBA")
         white = Image.new("RGBA", with_alpha.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, with_alpha).convert("RGB")
-    if image.mode in _SIXTEEN_BITS or image.mode == "I":
-        return Image.fromarray(_eight_bits(np.asarray(image), where)).convert("RGB")
     if image.mode == "F":
         raise UserError(
             "its pixels are floating-point numbers, whose range is unknown",

@@ -60,11 +60,7 @@ def scan_classes(folder: Path, *, nested: bool) -> ClassScan:
     if not top.folders:
         raise UserError("there are no class folders here", where=str(folder), fix="it should hold one folder a class")
     if {path.name.lower() for path in top.folders} <= set(SPLIT_NAMES):
-        raise UserError(
-            f"its folders are {', '.join(path.name for path in top.folders)}: these are splits, not classes",
-            where=str(folder),
-            fix="write images: {type: SplitFolders} and split: {type: GivenSplit}",
-        )
+        raise _splits_as_classes(folder, top.folders)
     images, others = {}, [*top.images, *top.others]
     for class_folder in top.folders:
         if nested:
@@ -74,6 +70,8 @@ def scan_classes(folder: Path, *, nested: bool) -> ClassScan:
             images[class_folder.name], skipped = listed.images, listed.others
             deeper = next((path for path in listed.folders if images_below(path)[0]), None)
             if deeper is not None:
+                if any(SPLIT_NAMES.get(path.name.lower()) == "train" for path in top.folders):
+                    raise _splits_as_classes(folder, top.folders)
                 raise UserError(
                     f"the class folder holds images in the folder {deeper.name} too",
                     where=str(class_folder),
@@ -82,13 +80,23 @@ def scan_classes(folder: Path, *, nested: bool) -> ClassScan:
         others += skipped
     empty = [name for name, files in images.items() if not files]
     if empty:
+        unknown = sorted({path.suffix for path in others if path.parent != folder and path.suffix})
         raise UserError(
             f"no image in the class folder{'s' if len(empty) > 1 else ''} {', '.join(empty[:8])}"
             f"{', …' if len(empty) > 8 else ''}",
             where=str(folder),
-            fix="remove the empty folder, or put its images in",
+            fix="remove the empty folder, or put its images in"
+            + (f"; files that end in {', '.join(unknown[:8])} are not read" if unknown else ""),
         )
     return ClassScan(folder, images, others)
+
+
+def _splits_as_classes(folder: Path, folders: Sequence[Path]) -> UserError:
+    return UserError(
+        f"its folders are {', '.join(path.name for path in folders)}: these are splits, not classes",
+        where=str(folder),
+        fix="write images: {type: SplitFolders} and split: {type: GivenSplit}",
+    )
 
 
 def as_image_list(root: Path, scans: Sequence[tuple[ClassScan, str | None]]) -> ImageList:

@@ -36,21 +36,49 @@ class FolderContents:
 
 
 def list_folder(folder: Path) -> FolderContents:
-    """List one folder, not what is below it; links are followed."""
+    """List one folder, not what is below it; links are followed, those that lead nowhere count as files.
+
+    Raises:
+        UserError: the folder may not be read, or a name in it is no UTF-8 text.
+    """
     images: list[Path] = []
     others: list[Path] = []
     folders: list[Path] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if is_hidden(entry.name):
-                continue
-            into = folders if entry.is_dir() else images if is_image_name(entry.name) else others
-            into.append(folder / entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if is_hidden(entry.name):
+                    continue
+                _refuse_unwritable(folder, entry.name)
+                into = folders if _is_folder(entry) else images if is_image_name(entry.name) else others
+                into.append(folder / entry.name)
+    except PermissionError as cause:
+        raise UserError(f"the folder cannot be read: {cause.strerror}", where=str(folder)) from None
     # without the suffix, so that a.png comes before a2.png
     images.sort(key=lambda path: (natural_key(path.stem), path.suffix))
     for found in (others, folders):
         found.sort(key=lambda path: natural_key(path.name))
     return FolderContents(images, others, folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
+
+
+def _refuse_unwritable(folder: Path, name: str) -> None:
+    """Refuse a name that no manifest and no report could hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(name).decode(errors="backslashreplace")
+        raise UserError(
+            f"the name {shown} is no UTF-8 text, so it cannot be written down",
+            where=str(folder),
+            fix="rename it (convmv does that for whole folders)",
+        ) from None
 
 
 def images_below(folder: Path) -> tuple[list[Path], list[Path]]:
