@@ -107,7 +107,7 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
             device=prepared.device,
             precision=chosen.train.precision,
             folder=run.path,
-            strategy=None if ranks().alone else build_strategy(ranks(), model, chosen.train.strategy),
+            strategy=None if ranks().alone else build_strategy(ranks(), model, chosen.train),
             world=ranks().world,
         )
         if progress:

@@ -104,7 +104,8 @@ class Steps(Callback):
         module = cast(Training, pl_module)
         self.branching.before_batch(trainer.global_step, module.model, trainer.optimizers[0])
         module.set_learning_rate(trainer.global_step)
-        self.frozen.before(trainer.global_step)
+        branches = self.clock.branches
+        self.frozen.before(branches.along_path(trainer.global_step) if branches else trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

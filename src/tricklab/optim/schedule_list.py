@@ -26,7 +26,8 @@ class Schedules:
         branches: where the run goes back, if it does: schedules then see one path from the start to a branch's end.
 
     Raises:
-        UserError: a schedule is wrong, begins after the run ends, watches a number in a run that goes back, or two of them move the momentum or take over.
+        UserError: a schedule is wrong, begins after the run ends, or watches a number in a run that goes back; two of
+            them move the momentum or take over.
 
     >>> from tricklab.optim.clock import Clock
     >>> warm = {"type": "LinearWarmup", "end": 2, "start_factor": 0.5}
@@ -39,10 +40,10 @@ class Schedules:
     def __init__(
         self, configs: Sequence[Mapping[str, Any]], clock: RunLength, branches: Branches | None = None
     ) -> None:
-        self.clock: RunLength = clock if branches is None else PathLength(clock, branches.path_length)
-        self.branches = branches
+        self.clock, self.branches = clock, branches
+        self.path: RunLength = clock if branches is None else PathLength(clock, branches.path_length)
         self.schedules: list[Any] = [registry.build("schedule", config) for config in configs]
-        moving = [type(s).__name__ for s in self.schedules if s.momentum(0, clock) is not None]
+        moving = [type(s).__name__ for s in self.schedules if s.momentum(0, self.path) is not None]
         if len(moving) > 1:
             raise UserError(f"two schedules move the momentum: {', '.join(moving)}", where="schedule")
         last = [s for s in self.schedules if isinstance(s, LastPart)]
@@ -54,20 +55,20 @@ class Schedules:
         self.factor(0)
         if self._last is not None:
             # what does not fit into the run is said now, not when its time has come
-            self.factor(self._last.takes_over(clock))
+            self.factor(self._last.takes_over(self.path))
 
     def factor(self, step: int) -> float:
         """Factor on every group's learning rate for the optimizer step that follows ``step`` finished ones."""
         last = self._last
-        if last is None or step < (begin := last.takes_over(self.clock)):
+        if last is None or step < (begin := last.takes_over(self.path)):
             return self._product(step, self.schedules)
         lasting = [schedule for schedule in self.schedules if getattr(schedule, "lasting", False)]
         others = [schedule for schedule in self.schedules if schedule not in (*lasting, last)]
-        return self._product(step, lasting) * last.factor_after(self._product(begin, others), step, self.clock)
+        return self._product(step, lasting) * last.factor_after(self._product(begin, others), step, self.path)
 
     def momentum(self, step: int) -> float | None:
         """Momentum for that step, or None where no schedule moves it."""
-        found = (schedule.momentum(step, self.clock) for schedule in self.schedules)
+        found = (schedule.momentum(step, self.path) for schedule in self.schedules)
         return next((value for value in found if value is not None), None)
 
     def apply(self, optimizer: torch.optim.Optimizer, step: int) -> float:
@@ -106,7 +107,7 @@ class Schedules:
         return dropped
 
     def _product(self, step: int, schedules: Sequence[Any]) -> float:
-        return math.prod((schedule.factor(step, self.clock) for schedule in schedules), start=1.0)
+        return math.prod((schedule.factor(step, self.path) for schedule in schedules), start=1.0)
 
     @property
     def watches(self) -> list[str]:
@@ -119,9 +120,9 @@ class Schedules:
         Steps are looked at one by one up to 100,000, beyond that at equal distances. What a plateau will do is not
         planned.
         """
-        stride = max(1, self.clock.total_steps // 100_000)
+        stride = max(1, self.path.total_steps // 100_000)
         found: list[list[float]] = []
-        for step in range(0, self.clock.total_steps, stride):
+        for step in range(0, self.path.total_steps, stride):
             factor = self.factor(step)
             if not found or factor != found[-1][1]:
                 found.append([step, factor])

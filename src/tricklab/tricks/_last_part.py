@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from tricklab.tricks._base import Proof
@@ -34,7 +35,7 @@ def went_through_cycles(evidence: Evidence, cycles: int) -> Proof:
     if scheduled(evidence, "EqualCycles") is None or len(planned) < 2 or len(rates) < 2:
         return Proof(False, f"{len(rates)} learning rates are logged; EqualCycles in the schedule and two are needed")
     # lowest points: the rate falls before them, and rises or ends after them
-    falls = [later < earlier for earlier, later in zip(planned, planned[1:], strict=False)]
+    falls = [later < earlier for earlier, later in itertools.pairwise(planned)]
     lows = sum(fall and not after for fall, after in zip(falls, [*falls[1:], False], strict=True))
     lowest, highest = float(rates.min()), float(rates.max())
     text = f"{lows} lowest points are planned, {cycles} asked for; rates from {lowest:.3g} to {highest:.3g} were set"
