@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.doctor.image_cases import IMAGE_CASES
 from tricklab.doctor import Finding, Rule, all_rules, run_rules
 from tricklab.records import Evidence
 
@@ -99,6 +100,7 @@ CASES: dict[str, tuple[Evidence, Evidence]] = {
         evidence(facts={"data/class_counts": {"train": [246, 2, 30]}}),
         evidence(facts={"data/class_counts": {"train": [39, 134, 62]}}),
     ),
+    **IMAGE_CASES,
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    target: Annotated[str, typer.Argument(help="a recipe, a run folder, an experiment, or a text with scores")],
+    target: Annotated[str, typer.Argument(help="a recipe, a run folder, an experiment, or a text with scores or code")],
     changes: Annotated[list[str] | None, typer.Argument(help="+tricks and key=value, for a recipe")] = None,
     data: Annotated[Path | None, typer.Option(help="folder of the data files, for a recipe")] = None,
     block: Annotated[int | None, typer.Option(min=0, help="whose split is looked at, for a recipe (0)")] = None,
@@ -29,9 +29,11 @@ def command(
 
       tricklab doctor salinas-a-hybridsn --data DIR        before training: leakage, statistics, class balance
 
+      tricklab doctor plant-seedlings-resnet10t --data DIR copies, labels, files, normalisation, shapes of images
+
       tricklab doctor runs/demo/se/0                       what a run's own records show
 
-      tricklab doctor notes.txt                            groups of pasted accuracies, judged
+      tricklab doctor notes.txt                            groups of pasted accuracies, judged; faults in pasted code
     """
     findings = examine(target, changes or [], data, block)
     if as_json:
@@ -48,6 +50,7 @@ def examine(target: str, changes: list[str], data: Path | None, block: int | Non
     Raises:
         UserError: changes, data or a block for what is no recipe.
     """
+    from tricklab.cli.doctor_recipe import evidence_before_training
     from tricklab.doctor import read_text, run_rules, text_findings
     from tricklab.records import Evidence
 
@@ -60,7 +63,8 @@ def examine(target: str, changes: list[str], data: Path | None, block: int | Non
     if path.is_file() and path.suffix not in (".yaml", ".yml"):
         _refuse_for_records(changes, data, block)
         return [(target, found) for found in text_findings(read_text(path))]
-    return [(target, found) for found in run_rules(_before_training(target, changes, data, block or 0), "before")]
+    evidence = evidence_before_training(target, changes, data, block or 0)
+    return [(target, found) for found in run_rules(evidence, "before")]
 
 
 def _refuse_for_records(changes: list[str], data: Path | None, block: int | None) -> None:
@@ -71,24 +75,6 @@ def _refuse_for_records(changes: list[str], data: Path | None, block: int | None
         raise UserError(
             f"{given[0]} is for a recipe; what was recorded cannot be changed", where="command line", fix="leave it out"
         )
-
-
-def _before_training(target: str, changes: list[str], data: Path | None, block: int) -> Any:
-    from tricklab import tricks
-    from tricklab.recipe import load, resolve, settings
-    from tricklab.records import Evidence
-    from tricklab.registry import build
-    from tricklab.seeds import Seeds
-
-    overrides = [change for change in changes if not change.startswith("+")]
-    if data is not None:
-        overrides.append(f"data.root={json.dumps(str(data))}")
-    recipe = load(target, overrides=overrides, tricks=[change for change in changes if change.startswith("+")])
-    resolved = resolve(tricks.apply(recipe).recipe)
-    seeds = Seeds(resolved.get("seed"), block)
-    task = build("task", {"type": resolved.get("task")}, settings=settings(resolved), seeds=seeds)
-    task.prepare()
-    return Evidence(recipe=resolved.tree, rows=[], facts=task.facts(), events=[], result=None, status={})
 
 
 def _signature(finding: Finding) -> tuple[str, str]:

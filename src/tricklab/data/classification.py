@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from tricklab.data.image_division import Contradictions, Copies, divide
+from tricklab.data.image_facts import image_facts
 from tricklab.data.image_fold import ImageFold
+from tricklab.data.image_inspection import inspect_images
 from tricklab.data.image_list import ImageList
 from tricklab.data.image_normalisation import FIXED, Name, Normalisation, given_normalisation
 from tricklab.data.image_statistics import ChannelStatistics
@@ -161,9 +163,22 @@ class ImageData:
                 "data/unreadable": list(survey.unreadable.values()),
                 "data/duplicates": division.facts(),
                 "data/image_sizes": _sizes(store.sizes[usable]),
+                **image_facts(
+                    images,
+                    survey,
+                    assigned,
+                    division.duplicates,
+                    self.size,
+                    self.resize,
+                    None if normalisation.name in ("minmax", "running") else (normalisation.mean, normalisation.std),
+                ),
             },
             digest={name: _digest(store, images, assigned == name) for name in SPLITS},
         )
+
+    def inspect(self, seeds: Seeds) -> dict[str, Any]:
+        """Facts about the images, whatever is wrong with them; see :func:`inspect_images`."""
+        return inspect_images(self, seeds)
 
     def _normalisation(self, statistics: ChannelStatistics | None) -> Normalisation:
         if isinstance(self.normalise, dict):

@@ -1,4 +1,4 @@
-"""D02 and D03: classes without pixels, and classes so rare that overall accuracy cannot see them."""
+"""D02 and D03: classes without items, and classes so rare that overall accuracy cannot see them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class EmptyClass(Rule):
-    """A class has no pixel in a split that is used."""
+    """A class has no item in a split that is used."""
 
     id: ClassVar[str] = "D02"
     phases: ClassVar[tuple[Phase, ...]] = ("before",)
@@ -25,19 +25,23 @@ class EmptyClass(Rule):
         }
         if not empty:
             return None
-        text = "; ".join(f"{split}: class {', '.join(map(str, classes))}" for split, classes in empty.items())
+        names = evidence.fact("data/class_names")
+        text = "; ".join(
+            f"{split}: {', '.join(names[k] if names else f'class {k}' for k in classes)}"
+            for split, classes in empty.items()
+        )
         return Finding(
             self.id,
             "warning",
-            f"classes without a pixel ({text})",
+            f"classes without {'an image' if names else 'a pixel'} ({text})",
             {"empty": empty},
-            ("a spatial split left the class on one side", "the class is too small for the share"),
-            "tricklab data split shows the map; another block draws another split",
+            ("the split left the class on one side", "the class is too small for the share"),
+            "tricklab data split shows it; another block draws another split",
         )
 
 
 class ClassImbalance(Rule):
-    """The rarest training class has less than a tenth of the commonest one's pixels."""
+    """The rarest training class has less than a tenth of the commonest one's items."""
 
     id: ClassVar[str] = "D03"
     phases: ClassVar[tuple[Phase, ...]] = ("before",)
@@ -49,12 +53,14 @@ class ClassImbalance(Rule):
         row = [count for count in (evidence.fact("data/class_counts") or {}).get("train", []) if count]
         if len(row) < 2 or max(row) / min(row) <= self.ratio:
             return None
+        images = evidence.fact("data/class_names") is not None
+        metric, items = ("balanced_accuracy", "images") if images else ("aa", "pixels")
         return Finding(
             self.id,
             "note",
-            f"the commonest class has {max(row) / min(row):.0f} times the training pixels of the rarest ({min(row)})",
+            f"the commonest class has {max(row) / min(row):.0f} times the training {items} of the rarest ({min(row)})",
             {"largest": max(row), "smallest": min(row)},
             ("overall accuracy hardly sees rare classes",),
-            "read average accuracy (aa) and the per-class table of `tricklab test`",
-            ("metric.monitor=val/aa", "+class_balanced"),
+            f"read average accuracy ({metric}) and the per-class table of `tricklab test`",
+            (f"metric.monitor=val/{metric}", "+class_balanced"),
         )

@@ -1,4 +1,4 @@
-"""D15: too few evaluated pixels to see the effect that was asked for."""
+"""D15: too few evaluated items to see the effect that was asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MetricResolution(Rule):
         metric = evidence.recipe.get("metric") or {}
         delta, monitor = metric.get("delta"), str(metric.get("monitor", ""))
         count = (evidence.fact("data/sizes") or {}).get(monitor.split("/")[0])
-        if not delta or not count or not monitor.endswith("/oa"):
+        if not delta or not count or not monitor.endswith(("/oa", "/accuracy")):
             return None
         error = math.sqrt(self.accuracy * (1 - self.accuracy) / count)
         if error <= delta / 2:
@@ -33,8 +33,8 @@ class MetricResolution(Rule):
         return Finding(
             self.id,
             "note",
-            f"{count} evaluated pixels give a standard error of {error:.4f}, more than half of delta = {delta}",
-            {"pixels": count, "standard_error": error, "delta": delta, "pixels_needed": needed},
+            f"{count} evaluated items give a standard error of {error:.4f}, more than half of delta = {delta}",
+            {"items": count, "standard_error": error, "delta": delta, "items_needed": needed},
             ("the evaluated set is too small for the effect that was asked for",),
-            f"evaluate on at least {needed} pixels, or declare a larger metric.delta",
+            f"evaluate on at least {needed} items, or declare a larger metric.delta",
         )
