@@ -20,7 +20,7 @@ COMMANDS = {
     "One run": {
         "train": "train and evaluate one recipe",
         "test": "per-class report of a run on its test set",
-        "predict": "class maps of whole scenes",
+        "predict": "classes of images, class maps of whole scenes",
         "resume": "go on with a stopped run or experiment",
         "status": "what runs, what is finished, how long it will take",
         "compare": "how two runs differ: recipe, data, versions, results",

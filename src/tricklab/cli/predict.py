@@ -1,4 +1,4 @@
-"""tricklab predict: class maps of whole scenes."""
+"""tricklab predict: class maps of whole scenes, classes of images."""
 
 from __future__ import annotations
 
@@ -16,24 +16,39 @@ if TYPE_CHECKING:
 def command(
     run: Annotated[str, typer.Argument(help="a finished run, or the folder of one run")],
     inputs: Annotated[
-        list[str] | None, typer.Argument(help="scenes: .hdr (ENVI), .tif, .npy, .mat; the run's own if none is named")
+        list[str] | None,
+        typer.Argument(help="images, folders of them; scenes: .hdr (ENVI), .tif, .npy, .mat, or none for its own"),
     ] = None,
-    out: Annotated[str | None, typer.Option(help="folder of the maps (predictions/ in the run)")] = None,
-    form: Annotated[str | None, typer.Option("--format", help="geotiff, envi or npy (that of the scene)")] = None,
-    method: Annotated[str | None, typer.Option(help="windows or dense (the recipe's)")] = None,
+    out: Annotated[str | None, typer.Option(help="folder of what is written (predictions/ in the run)")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="scenes: geotiff, envi, npy (theirs); images: csv, json (both)"),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="scenes: windows or dense (the recipe's)")] = None,
     key: Annotated[str | None, typer.Option(help="name of the cube's array in a .mat file with several")] = None,
     memory: Annotated[int, typer.Option(min=1, help="MiB for a strip of a scene as read and projected")] = 1024,
+    top_k: Annotated[int, typer.Option(min=1, help="images: so many classes, the most probable first")] = 1,
+    all_probabilities: Annotated[bool, typer.Option("--all", help="images: the probability of every class")] = False,
+    unreadable: Annotated[str, typer.Option(help="files that are no images: error or skip (and list)")] = "error",
+    truth: Annotated[str | None, typer.Option(help="folders: an image's folder is its class, and is scored")] = None,
     data: Annotated[str | None, typer.Option(help="folder of the run's data files, if they have moved")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (those of the run)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
 ) -> None:
-    """A class map of each scene: label ids as GeoTIFF, ENVI or .npy with the scene's place on the ground, and a PNG.
+    """The class of each image as CSV and JSON, or a class map of each scene.
+
+    Images: folders are searched to the bottom; any number, for only a batch at a time is in memory. The images that the
+    run was trained on are not needed. With ``--truth folders`` they are scored too.
+
+    Scenes: label ids as GeoTIFF, ENVI or .npy with the scene's place on the ground, and a PNG.
 
     Without a scene the run's own is predicted; its map.npy holds class numbers, as the figures of `tricklab test` show.
 
     Scenes are read in strips, so they may be larger than memory (ENVI, .npy, GeoTIFF with tricklab[geo]).
 
     Examples:
+
+      tricklab predict runs/plants-1f3a2c photographs one.jpg --top-k 3 --out found
 
       tricklab predict runs/demo-1f3a2c
 
@@ -45,11 +60,23 @@ def command(
     from tricklab.tasks.class_maps import FORMATS
     from tricklab.tasks.scene_rows import open_rows, rows_of
 
+    if form not in (None, "csv", "json", *FORMATS):
+        raise UserError(f"unknown format {form!r}", where="--format", fix=nearest(str(form), ("csv", "json", *FORMATS)))
+    folder = single_run(Path(run))
+    if folder.recipe.get("task") == "classification":
+        for name, value in (("--method", method), ("--key", key), ("--data", data)):
+            if value is not None:
+                raise UserError("this is for scenes", where=name)
+        target = folder.predictions if out is None else Path(out)
+        _images(folder.path, inputs or [], target, form, top_k, all_probabilities, unreadable, truth, threads, as_json)
+        return
+    for name, given in (("--top-k", top_k != 1), ("--all", all_probabilities), ("--truth", truth)):
+        if given:
+            raise UserError("this is for images", where=name)
     if method not in (None, "windows", "dense"):
         raise UserError(f"unknown method {method!r}", where="--method", fix="windows or dense")
-    if form not in (None, *FORMATS):
-        raise UserError(f"unknown format {form!r}", where="--format", fix=nearest(str(form), FORMATS))
-    folder = single_run(Path(run))
+    if form in ("csv", "json"):
+        raise UserError(f"{form} is for images", where="--format", fix=nearest("", FORMATS))
     loaded = load_run(folder.path, data=data, threads=threads)
     task: Any = loaded.task
     target = folder.predictions if out is None else Path(out)
@@ -71,6 +98,34 @@ def command(
         shares = ", ".join(f"{name} {share:.1%}" for name, share in one["shares"].items())
         print(f"{one['scene']}: {one['height']} × {one['width']} pixels: {shares}")
         print("\n".join(f"  {path}" for path in one["files"]))
+
+
+def _images(
+    run: Path, inputs: list[str], out: Path, form: str | None, top_k: int, everything: bool, unreadable: str,
+    truth: str | None, threads: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    from tricklab.cli.predict_images import Wanted, images_of, predict_images, show_predictions
+    from tricklab.engine.image_network import open_image_network
+    from tricklab.errors import UserError
+    from tricklab.records import dumps
+
+    for name, given, known in (
+        ("--format", form, (None, "csv", "json")),
+        ("--unreadable", unreadable, ("error", "skip")),
+        ("--truth", truth, (None, "folders")),
+    ):
+        if given not in known:
+            words = " or ".join(str(word) for word in known if word is not None)
+            raise UserError(f"unknown value {given!r}", where=name, fix=words)
+    paths = images_of(inputs)
+    network = open_image_network(run, threads=threads)
+    forms = ("csv", "json") if form is None else (form,)
+    wanted: Any = {"truth": truth, "unreadable": unreadable}
+    found = predict_images(network, paths, out, Wanted(top_k=top_k, everything=everything, forms=forms, **wanted))
+    if as_json:
+        print(dumps(found, indent=2))
+    else:
+        show_predictions(found)
 
 
 def predict(

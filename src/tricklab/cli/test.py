@@ -25,11 +25,20 @@ TITLES = {
 def command(
     run: Annotated[str, typer.Argument(help="a finished run, or the folder of one run")],
     on: Annotated[str, typer.Option(help="which items: test, val or train")] = "test",
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="images: is the class among the k most probable? (5)")
+    ] = None,
+    grad_cam: Annotated[
+        int, typer.Option(min=0, help="images: show where the network looks in so many of them, mistakes first")
+    ] = 0,
+    layer: Annotated[str | None, typer.Option(help="with --grad-cam: the module whose map is shown")] = None,
     data: Annotated[str | None, typer.Option(help="folder of the data files, if they have moved")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (those of the run)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
 ) -> None:
     """Precision, recall, F1 and support of every class on the test set, beside what a trivial predictor scores.
+
+    Of images also ranking (AUROC, average precision), top-k, calibration, and a gallery of the most confident mistakes.
 
     Each look at the test set is noted in the run's events: what has been looked at often is no test set any more.
 
@@ -38,8 +47,11 @@ def command(
       tricklab test runs/demo-1f3a2c
 
       tricklab test runs/demo-1f3a2c/run/0 --on val --json
+
+      tricklab test runs/plants-1f3a2c --grad-cam 12
     """
     from tricklab.cli.resume import single_run
+    from tricklab.cli.test_images import add_images, figures_of
     from tricklab.engine import load_run
     from tricklab.errors import UserError
     from tricklab.lab.report import run_figures
@@ -48,11 +60,21 @@ def command(
     if on not in ("test", "val", "train"):
         raise UserError(f"unknown set {on!r}", where="--on", fix="test, val or train")
     folder = single_run(Path(run))
+    images = folder.recipe.get("task") == "classification"
+    for name, given in (("--top-k", top_k), ("--grad-cam", grad_cam), ("--layer", layer)):
+        if given and not images:
+            raise UserError("this is for runs on images", where=name)
+    if layer is not None and not grad_cam:
+        raise UserError("a layer is for --grad-cam", where="--layer", fix="add --grad-cam 12")
     loaded = load_run(folder.path, data=data, threads=threads)
-    found = report(loaded, loaded.evaluate(on))
-    task: Any = loaded.task
-    scene = task.fold if loaded.prepared.settings.task == "hyperspectral" else None
-    found["figures"] = [str(path) for path in run_figures(folder.path, scene)]
+    evaluation = loaded.evaluate(on)
+    found = report(loaded, evaluation)
+    if images:
+        found |= add_images(loaded, evaluation, found, top_k)
+        found["figures"] = [str(path) for path in figures_of(loaded, evaluation, grad_cam, layer)]
+    else:
+        task: Any = loaded.task
+        found["figures"] = [str(path) for path in run_figures(folder.path, task.fold)]
     if as_json:
         print(dumps(found, indent=2))
     else:
@@ -71,7 +93,7 @@ def report(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
         "run": str(loaded.run.path),
         "split": split,
         "size": size,
-        "items": "pixels" if "oa" in evaluation.values else "images",
+        "items": "images" if loaded.prepared.settings.task == "classification" else "pixels",
         "accuracy": accuracy,
         "standard_error": binomial_standard_error(accuracy, size),
         "values": evaluation.values,
@@ -85,29 +107,24 @@ def report(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
 
 def show(found: dict[str, Any]) -> None:
     """Print the report for a person."""
-    from rich.table import Table
-    from rich.text import Text
-
+    from tricklab.cli.class_table import class_table
     from tricklab.cli.console import console
+    from tricklab.cli.test_images import show_images
 
     out = console()
-    table = Table(box=None, pad_edge=False)
-    table.add_column("class")
-    for title in ("precision", "recall", "F1", "support", "predicted"):
-        table.add_column(title, justify="right")
-    for row in found["classes"]:
-        shares = [f"{row[key]:.4f}" if row[key] is not None else "-" for key in ("precision", "recall", "f1")]
-        table.add_row(Text(row["class"]), *shares, str(row["support"]), str(row["predicted"]))
-    out.print(table)
+    ranked = found.get("ranking") is not None
+    out.print(class_table(found["classes"]))
     values, trivial = found["values"], found["trivial"]
     out.print(
         f"\naccuracy {found['accuracy']:.4f} {found['size']}   (overall accuracy, number of {found['split']} "
         f"{found['items']}; standard error {found['standard_error']:.4f} if they were independent)"
     )
-    others = [key for key in values if key not in ("oa", "accuracy", "loss")]
+    others = [key for key in values if key not in ("oa", "accuracy", "loss", *(("top5", "ece") if ranked else ()))]
     out.print("   ".join(f"{TITLES.get(key, key)} {values[key]:.4f}" for key in others))
     said = ", ".join(f"{TITLES.get(key, key)} {value:.4f}" for key, value in trivial.items())
     out.print(f"always the commonest training class: {said}")
+    if "confused" in found:
+        show_images(found, out)
     leakage = found["leakage"]
     if leakage:
         out.print(
