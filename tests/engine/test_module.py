@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from timm.utils import adaptive_clip_grad
 from torch import nn
 
 from tricklab.engine.clock import RunClock
 from tricklab.engine.module import Training, apply_memory_format
+from tricklab.observe import listening
 from tricklab.optim.schedule_list import Schedules
 
 CLOCK = RunClock(8, 4, 1, 4)
@@ -48,6 +50,40 @@ def test_clipping_by_value() -> None:
     made.configure_gradient_clipping(optimizer)
     assert max(float(p.grad.abs().max()) for p in made.model.parameters()) == 0.5
     assert float(made.clipped) == 1.0
+
+
+class Small(nn.Module):
+    """A layer and a classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("head", [False, True])
+def test_adaptive_clipping_equals_timms_and_leaves_the_classifier_out(head: bool) -> None:
+    torch.manual_seed(0)
+    made = Training(
+        None, Small(), {"type": "SGD", "lr": 0.1}, Schedules([], CLOCK), clip_adaptive=0.01, clip_adaptive_head=head
+    )
+    made.trainer = SimpleNamespace(global_step=0, fit_loop=None)  # type: ignore[assignment]
+    optimizer = with_gradient(made)
+    peer = copy.deepcopy(made.model)
+    for own, other in zip(made.model.parameters(), peer.parameters(), strict=True):
+        other.grad = own.grad.clone()
+    adaptive_clip_grad(peer.parameters() if head else peer.body.parameters(), 0.01)
+    before = float(nn.utils.get_total_norm([p.grad for p in made.model.parameters()]))
+    with listening() as listener:
+        made.configure_gradient_clipping(optimizer)
+        share = listener.drain()["clip_adaptive/share"]["mean"]
+    for own, other in zip(made.model.parameters(), peer.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad, rtol=1e-6, atol=0)
+    assert float(made.grad_norm) == pytest.approx(before)
+    assert float(made.clipped) == 1.0
+    assert 0 < share <= 1
 
 
 def test_norm_is_measured_only_when_wanted() -> None:

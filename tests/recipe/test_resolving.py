@@ -149,6 +149,21 @@ FAULTS: list[tuple[str, str, str, str]] = [
     ("  validate_every: {epochs: 1, samples: 2}", "r.yaml:10, train.validate_every", "exactly one of", "=null"),
     ("  {epochs: 5, iterations: 7}", "r.yaml:9, train", "epochs (r.yaml:10) and iterations (r.yaml:10)", "=null"),
     ("  {clip_norm: 1, clip_value: 1}", "r.yaml:10, train", "both set", "choose one"),
+    ("  {clip_value: 1, clip_adaptive: 0.01}", "r.yaml:10, train", "both set", "train.clip_value=null"),
+    ("  clip_adaptive_head: true", "r.yaml:10, train.clip_adaptive_head", "nothing is clipped", "train.clip_adaptive"),
+    ("  clip_adaptive: 0", "r.yaml:10, train.clip_adaptive", "greater than 0", ""),
+    ("  {drop_path_per: row}", "r.yaml:10, train.drop_path_per", "'row'", ""),
+    ("  freeze: {match: stem}", "r.yaml:10, train.freeze", "valid list", ""),
+    ("  freeze: [stem]", "r.yaml:10, train.freeze.0", "must be a mapping", "match: NAME"),
+    ("  freeze: [{mach: stem}]", "r.yaml:10, train.freeze.0.mach", "unknown key 'mach'", "did you mean 'match'"),
+    ("  freeze: [{until: {epochs: 1}}]", "r.yaml:10, train.freeze.0", "exactly one of match, layers", ""),
+    ("  freeze: [{match: a}, {match: b, layers: 1}]", "r.yaml:10, train.freeze.1", "exactly one of match", "=null"),
+    ("  freeze: [{layers: 0}]", "r.yaml:10, train.freeze.0.layers", "freezes nothing", ""),
+    ("  freeze: [{layers: 1.5}]", "r.yaml:10, train.freeze.0.layers", "1.5", ""),
+    ("  freeze: [{layers: 1, until: {}}]", "r.yaml:10, train.freeze.0.until", "exactly one of", ""),
+    ("  freeze: [{layers: 1, until: 2}]", "r.yaml:10, train.freeze.0.until", "2", ""),
+    ("  freeze: [{layers: 1, until: {epoch: 2}}]", "r.yaml:10, train.freeze.0.until", "'epoch'", "did you mean"),
+    ("  freeze: [{layers: 1, batch_norm: on}]", "r.yaml:10, train.freeze.0.batch_norm", "'on'", ""),
 ]
 REPLACED = {
     "tusk": 0,
@@ -221,3 +236,25 @@ def test_a_recipe_survives_pickling() -> None:
     again = pickle.loads(pickle.dumps(recipe))
     assert again == recipe
     assert again.calls[0].origin == recipe.calls[0].origin
+
+
+def test_frozen_parts_are_filled_in_and_belong_to_the_training() -> None:
+    tree = {**TREE, "train": {"epochs": 3, "freeze": [{"match": "stem", "until": {"epochs": 2}}, {"layers": -1}]}}
+    recipe = resolve(load(tree))
+    assert recipe.get("train.freeze.0") == {
+        "match": "stem", "layers": None, "until": {"epochs": 2}, "batch_norm": "eval"
+    }  # fmt: skip
+    assert str(recipe.origin("train.freeze.1.batch_norm")) == "default"
+    assert settings(recipe).train.freeze[1].layers == -1
+    plain = resolve(load({**TREE, "train": {"epochs": 3}}))
+    assert plain.get("train.freeze") == []
+    for path, value in (
+        ("train.freeze.0.until.epochs", 1),
+        ("train.freeze.1.batch_norm", "train"),
+        ("train.clip_adaptive", 0.01),
+        ("train.drop_path_per", "batch"),
+    ):
+        assert resolve(recipe.set(path, value)).digest("fit") != recipe.digest("fit")
+        assert resolve(recipe.set(path, value)).digest("evaluate") == recipe.digest("evaluate")
+    by_override = resolve(load({**TREE, "train": {"epochs": 3}}, ["train.freeze=[{match: stem}]"]))
+    assert by_override.get("train.freeze.0.match") == "stem"

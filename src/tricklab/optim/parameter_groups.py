@@ -112,7 +112,7 @@ def layer_rates(model: nn.Module, lr: float, layer_decay: float | None) -> dict[
 
 
 def describe_layers(model: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The fact ``optimizer/layers``: each layer's ``first`` trainable parameter, ``count`` of them and highest ``lr``."""
+    """The fact ``optimizer/layers``: each layer's ``first`` trainable parameter, their ``count`` and highest ``lr``."""
     rates = {name: group.get("initial_lr", group["lr"]) for group in groups for name in group["names"]}
     layers: dict[int, list[str]] = {}
     for name, number in layer_numbers(model).items():

@@ -118,8 +118,6 @@ def _filled_item(item: Located, number: int) -> Located:
     _exactly_one(filled, path, ("match", "layers"))
     if values["layers"].value == 0:
         raise UserError("layers: 0 freezes nothing", where=f"{values['layers'].origin}, {join(path)}.layers")
-    if values["until"].value is not None:
-        _exactly_one(values["until"], (*path, "until"), LENGTHS)
     return filled
 
 
@@ -151,6 +149,9 @@ def _cross_check(root: Located) -> None:
         every = train.value[key]
         if every.value is not None:
             _exactly_one(every, ("train", key), LENGTHS)
+    for number, item in enumerate(train.value["freeze"].value):
+        if item.value["until"].value is not None:
+            _exactly_one(item.value["until"], ("train", "freeze", str(number), "until"), LENGTHS)
     clipped = [key for key in ("clip_norm", "clip_value", "clip_adaptive") if train.value[key].value is not None]
     if len(clipped) > 1:
         raise UserError(
