@@ -1,5 +1,6 @@
 import itertools
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -89,6 +90,23 @@ def test_pairs_are_those_of_all_comparisons(monkeypatch, rows):
     assert len(left) > 20
     assert np.array_equal(found.units, join_units(np.arange(80), 80, np.array(left), np.array(right)))
     assert 12 < found.facts()["units"] < 80
+
+
+def test_frames_of_a_still_video_do_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 128)
+    monkeypatch.setattr(module, "_MOST_PAIRS", 1 << 14)
+    count, rng = 1200, np.random.default_rng(0)
+    base = rng.integers(0, 250, (2, 32, 32))[np.arange(count) % 2]
+    thumbnails = (base + rng.integers(0, 4, (count, 32, 32))).astype(np.uint8)
+    hashes = np.full(count, 7, np.uint64)
+    hashes[::3] ^= np.uint64(8)
+    tracemalloc.start()
+    found = find_duplicates(in_memory(count), survey_of(hashes, thumbnails))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found.units, np.arange(count) % 2)
+    # all pairs would be 16 bytes × 360,000 one way, and are needed several times over
+    assert peak < 5e6
 
 
 def test_pictures_of_one_grey_level_are_like_nothing_else():

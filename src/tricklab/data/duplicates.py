@@ -18,6 +18,7 @@ from tricklab.errors import UserError
 
 SIMILARITY = 0.98
 _ROWS_AT_ONCE = 1024
+_MOST_PAIRS = 1 << 20
 _SHOWN = 5
 
 
@@ -73,7 +74,7 @@ class Duplicates:
                 f"{len(self.contradictions)} picture{'s' if len(self.contradictions) > 1 else ''} under more than one "
                 f"label: {'; '.join(lines)}{' …' if len(self.contradictions) > _SHOWN else ''}",
                 where=images.name,
-                fix="keep each picture under its right label only",
+                fix="keep each picture under its right label only, or write contradictions: drop, which leaves it out",
             )
 
 
@@ -93,7 +94,7 @@ def find_duplicates(
     the picture is noisy; cropped, turned and mirrored copies are not. A picture of one grey level resembles nothing.
     Likeness is passed on: if A is like B and B like C, all three are one unit.
 
-    Time grows as N · log N, and within sets of like hashes as the square; memory grows as N.
+    Time grows as N · log N, and within sets of like hashes as the square; memory grows as N whatever is alike.
 
     Args:
         images: what to look through.
@@ -167,17 +168,45 @@ def _digest(images: ImageList, number: int) -> bytes:
 
 
 def _near_pairs(hashes: np.ndarray, thumbnails: np.ndarray, similarity: float) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers (left, right) of near-identical images: candidates by hash, then the cosine, a block at a time."""
-    found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
+    """Numbers (left, right) that link near-identical images: candidates by hash, then the cosine, a block at a time.
+
+    Not every pair, but enough of them to join the same images: all frames of a still video are alike, and pairs of them
+    would fill the memory.
+    """
+    found = _Links(len(hashes))
     for some, others in _candidates(hashes):
         for start in range(0, len(some), _ROWS_AT_ONCE):
             rows = some[start : start + _ROWS_AT_ONCE]
-            for first in range(0, len(others), _ROWS_AT_ONCE):
+            vectors = _centred(thumbnails[rows])
+            # within one set each two are compared once
+            for first in range(start if others is some else 0, len(others), _ROWS_AT_ONCE):
                 columns = others[first : first + _ROWS_AT_ONCE]
-                alike = np.argwhere(_centred(thumbnails[rows]) @ _centred(thumbnails[columns]).T >= similarity)
+                alike = np.argwhere(vectors @ _centred(thumbnails[columns]).T >= similarity)
                 left, right = rows[alike[:, 0]], columns[alike[:, 1]]
-                found.append((left[left != right], right[left != right]))
-    return np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
+                found.add(left[left != right], right[left != right])
+    return found.pairs()
+
+
+class _Links:
+    """Pairs of numbers below ``count``, thinned out to what joins the same numbers whenever they become many."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.parts, self.size = count, [np.zeros((2, 0), dtype=np.int64)], 0
+
+    def add(self, left: np.ndarray, right: np.ndarray) -> None:
+        self.parts.append(np.stack([left, right]))
+        self.size += len(left)
+        if self.size > max(_MOST_PAIRS, 4 * self.count):
+            self.parts = [np.stack(self.pairs())]
+            self.size = self.parts[0].shape[1]
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """At most one pair for each number: with the first of those it belongs to."""
+        left, right = np.concatenate(self.parts, axis=1)
+        units = join_units(np.arange(self.count), self.count, left, right)
+        _, first = np.unique(units, return_index=True)
+        joined = np.flatnonzero(first[units] != np.arange(self.count))
+        return joined, first[units[joined]]
 
 
 def _centred(thumbnails: np.ndarray) -> np.ndarray:
