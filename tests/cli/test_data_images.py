@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.data.pictures import class_tree, picture, save
 from tricklab.cli.main import main
+from tricklab.data.image_list import ImageList
 from tricklab.data.image_reading import read_image
 from tricklab.data.image_statistics import pooled_statistics
 from tricklab.registry import build
@@ -87,6 +88,51 @@ def test_materialized_folders(capsys, photos, tmp_path, copy):
     changes = ("data.images.type=SplitFolders", "data.split.type=GivenSplit")
     again = json.loads(output(capsys, "split", target, *changes, "--out", tmp_path / "t", "--json"))
     assert again["split_sizes"]["val"] == 9
+
+
+def test_one_folder_for_the_manifest_and_the_images(capsys, photos, tmp_path):
+    arguments = ("--materialize", tmp_path / "out", "--out", tmp_path / "out")
+    assert "31 linked" in output(capsys, "split", photos, *arguments)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"train", "val", "manifest.csv"}
+
+
+def test_a_manifest_that_is_there_is_refused_before_the_images_are_read(capsys, photos, tmp_path, monkeypatch):
+    (tmp_path / "manifest.csv").write_text("mine")
+    monkeypatch.setattr(ImageList, "read", lambda *_: pytest.fail("an image was read"))
+    assert "exists already" in output(capsys, "split", photos, "--out", tmp_path, code=2)
+    assert (tmp_path / "manifest.csv").read_text() == "mine"
+
+
+def test_names_that_cannot_be_told_apart_leave_nothing_behind(capsys, tmp_path):
+    lines = ["image,label"]
+    for number, name in enumerate(("x/a.png", "y/a.png", "x__a.png", "z/b.png", "z/c.png")):
+        save(tmp_path / "data" / name, picture(number))
+        lines.append(f"{name},a")
+    for number in range(4):
+        save(tmp_path / f"data/b{number}.png", picture(10 + number))
+        lines.append(f"b{number}.png,b")
+    (tmp_path / "data/list.csv").write_text("\n".join(lines))
+    changes = ("data.images={type: CsvImages, file: list.csv}", "data.split.train=0.99", "data.split.val=0.01")
+    arguments = ("--materialize", tmp_path / "out", "--out", tmp_path / "s")
+    for block in range(20):
+        # which images meet depends on the block
+        if main(["data", "split", str(tmp_path / "data"), *changes, *map(str, arguments), "--block", str(block)]) == 2:
+            break
+        shutil.rmtree(tmp_path / "out")
+        shutil.rmtree(tmp_path / "s")
+    assert "would both become" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_with_spaces_around_them_are_taken_back(capsys, tmp_path):
+    root = class_tree(tmp_path / "d", {" a ": 4, "b": 4})
+    (root / "b/1.png").rename(root / "b/ one.png")
+    (root / " a /0.png").rename(root / " a /two .png")
+    output(capsys, "split", root, "--out", tmp_path / "s")
+    taken = f"data.split={{type: Manifest, file: {tmp_path / 's/manifest.csv'}}}"
+    output(capsys, "split", root, taken, "--out", tmp_path / "t")
+    assert (tmp_path / "t/manifest.csv").read_text() == (tmp_path / "s/manifest.csv").read_text()
 
 
 def test_names_that_meet_and_images_that_are_left_out(capsys, tmp_path):
@@ -196,12 +242,15 @@ def test_each_mistake_is_one_error_and_nothing_is_written(capsys, photos, tmp_pa
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_class_that_cannot_be_a_folder(capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "words"), [("../../up", "cannot be the name of a folder"), (".up", "would be hidden")]
+)
+def test_a_class_that_cannot_be_a_folder(capsys, tmp_path, name, words):
     lines = ["image,label"]
     for number in range(8):
         save(tmp_path / f"data/{number}.png", picture(number))
-        lines.append(f"{number}.png,{('../../up', 'b')[number % 2]}")
+        lines.append(f"{number}.png,{(name, 'b')[number % 2]}")
     (tmp_path / "data/list.csv").write_text("\n".join(lines))
     arguments = ("data.images={type: CsvImages, file: list.csv}", "--materialize", tmp_path / "out")
-    assert "cannot be the name of a folder" in output(capsys, "split", tmp_path / "data", *arguments, code=2)
+    assert words in output(capsys, "split", tmp_path / "data", *arguments, code=2)
     assert not (tmp_path / "up").exists()

@@ -234,6 +234,14 @@ def test_given_split_without_validation_images():
     assert counts(images, sides, "train", "val", "test") == [[16, 16], [4, 4], [1, 1]]
 
 
+def test_validation_images_from_files_that_are_all_for_training():
+    images = unread([0, 1] * 20, given=("train",) * 38 + ("",) * 2)
+    sides = draw(images, {"type": "GivenSplit", "val": 0.2})
+    assert counts(images, sides, "train", "val", "") == [[15, 15], [4, 4], [1, 1]]
+    with pytest.raises(UserError, match="the split leaks"):
+        draw(unread([0, 1] * 4, given=("train",) * 6 + ("test",) * 2), {"type": "GivenSplit", "val": 0.4}, [0] * 8)
+
+
 def test_a_picture_on_both_given_sides_is_refused():
     images = unread([0, 1, 0, 1], given=("train", "train", "val", "val"))
     with pytest.raises(

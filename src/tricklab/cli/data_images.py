@@ -51,17 +51,19 @@ def image_split(
 ) -> None:
     """Draw a split of images, write its manifest, lay it out if asked to, and print it."""
     from tricklab.data.image_printing import show_image_split
-    from tricklab.data.image_split_files import check_materialise, materialise, write_manifest
+    from tricklab.data.image_split_files import check_manifest, check_materialise, materialise, write_manifest
     from tricklab.data.image_summary import summarise_image_split
 
+    check_manifest(manifest)
     if folder is not None:
         check_materialise(settings.read(), folder)
     with _counting() as progress:
         images, division, found = summarise_image_split(settings, seeds, progress)
-    write_manifest(images, division.sides, manifest)
-    found["files"] = [str(manifest)]
     if folder is not None:
         found["materialized"] = {"folder": str(folder), **materialise(images, division.sides, folder, copy=copy)}
+    # last: where there is a manifest, everything is done
+    write_manifest(images, division.sides, manifest)
+    found["files"] = [str(manifest)]
     if as_json:
         print(json.dumps(found, indent=2))
         return

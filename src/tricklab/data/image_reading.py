@@ -41,9 +41,9 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
 
     The camera's orientation tag is obeyed. Transparent pixels are laid over white, as a browser shows them (Pillow's
     and torchvision's ``convert("RGB")`` would show the colour hidden under them). Grey becomes three equal channels.
-    16-bit values are divided by 257, so 0 … 65535 becomes 0 … 255 whatever range the image fills (Pillow drops the low
-    byte of colours instead, up to 1 less). CMYK is converted by Pillow's formula; colour profiles are not applied. Of an
-    animation the first frame is read.
+    16-bit values are divided by 257, so 0 … 65535 becomes 0 … 255 whatever range the image fills; of 16-bit colours
+    Pillow keeps the high byte, up to 1 less. CMYK is converted by Pillow's formula; colour profiles are not applied. Of
+    an animation the first frame is read.
 
     Args:
         path: the file.

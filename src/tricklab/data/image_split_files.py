@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tricklab.data.image_list import ImageList
+from tricklab.data.layouts.folder_scan import is_hidden
 from tricklab.errors import UserError
 from tricklab.records.atomic import write_atomic
 
@@ -25,8 +26,7 @@ def write_manifest(images: ImageList, sides: np.ndarray, path: Path) -> None:
     Raises:
         UserError: the file exists already.
     """
-    if path.exists():
-        raise UserError("the file exists already", where=str(path), fix="nothing is overwritten; choose a new folder")
+    check_manifest(path)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "label", "split"))
@@ -34,6 +34,16 @@ def write_manifest(images: ImageList, sides: np.ndarray, path: Path) -> None:
         (images.key(number), images.classes[images.labels[number]], side) for number, side in enumerate(sides.tolist())
     )
     write_atomic(path, text.getvalue())
+
+
+def check_manifest(path: Path) -> None:
+    """Refuse a manifest that could not be written, before anything is drawn.
+
+    Raises:
+        UserError: the file exists already.
+    """
+    if path.exists():
+        raise UserError("the file exists already", where=str(path), fix="nothing is overwritten; choose a new folder")
 
 
 def materialise(images: ImageList, sides: np.ndarray, folder: Path, *, copy: bool = False) -> dict[str, int]:
@@ -86,6 +96,8 @@ def check_materialise(images: ImageList, folder: Path) -> None:
     for name in images.classes:
         if name in ("", ".", "..") or any(sign in name for sign in ("/", "\\", "\0")):
             raise UserError(f"the class {name!r} cannot be the name of a folder", where=images.name)
+        if is_hidden(name):
+            raise UserError(f"the folder of the class {name!r} would be hidden, so not be read again", where=images.name)
 
 
 def _targets(images: ImageList, sides: np.ndarray, folder: Path) -> dict[int, Path]:

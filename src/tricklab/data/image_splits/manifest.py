@@ -43,7 +43,8 @@ class Manifest:
         table.refuse_empty(["path"])
         table.refuse_repeats("path")
         row_of = {key: row for row, key in enumerate(table.columns["path"])}
-        keys = [images.key(number) for number in range(len(images))]
+        # values of tables have no spaces around them, names of files may
+        keys = [images.key(number).strip() for number in range(len(images))]
         absent = [key for key in keys if key not in row_of]
         if absent:
             raise UserError(
@@ -56,7 +57,7 @@ class Manifest:
         rows = [row_of[key] for key in keys]
         if "label" in table.columns:
             for number, row in enumerate(rows):
-                said, meant = table.columns["label"][row], images.classes[images.labels[number]]
+                said, meant = table.columns["label"][row], images.classes[images.labels[number]].strip()
                 if said != meant:
                     raise UserError(f"{keys[number]} is of class {meant}, not {said}", where=table.place(row))
         splits = table.splits("split")
