@@ -97,7 +97,7 @@ def check_materialise(images: ImageList, folder: Path) -> None:
         if name in ("", ".", "..") or any(sign in name for sign in ("/", "\\", "\0")):
             raise UserError(f"the class {name!r} cannot be the name of a folder", where=images.name)
         if is_hidden(name):
-            raise UserError(f"the folder of the class {name!r} would be hidden, so not be read again", where=images.name)
+            raise UserError(f"the folder of the class {name!r} would be hidden and not be read", where=images.name)
 
 
 def _targets(images: ImageList, sides: np.ndarray, folder: Path) -> dict[int, Path]:

@@ -23,10 +23,10 @@ class Cutout:
     """Cut one hole into an image.
 
     torchtoolbox's way, the default: a rectangle inside the image, its area and height / width drawn evenly, filled with
-    one random grey value; a side longer than the image's is cut to it. (Its later versions pass Pillow that one number,
-    which makes it a shade of red in colour images; the earlier ones and those for arrays fill with grey.) With ``square`` the way of DeVries & Taylor: a
-    square of fixed side whose centre lies anywhere in the image, so that it may hang over the edge. They fill with 0
-    after normalisation, which ``RandomErasing`` does with ``mode: const``.
+    one random grey value; a side longer than the image's is cut to it. (Its later versions hand Pillow that one number,
+    which is a shade of red in a colour image; the earlier ones, and those for arrays, fill with grey.) With ``square``
+    the way of DeVries & Taylor: a square of fixed side whose centre lies anywhere in the image, so that it may hang
+    over the edge. They fill with 0 after normalisation, which ``RandomErasing`` does with ``mode: const``.
 
     Args:
         p: chance of each image.
