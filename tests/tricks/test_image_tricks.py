@@ -114,10 +114,11 @@ def test_the_normalisations_probe_reads_what_was_fitted() -> None:
 )
 def test_the_resizes_probe_wants_images_of_another_shape(aspects: tuple[float, float], how: str, live: bool) -> None:
     ((_, _, probe),) = tricks.probes([parse("+resize(how=crop)")])
-    facts = {"data/image_sizes": {"aspect_ratio": {"min": aspects[0], "max": aspects[1], "median": 1.0}}}
-    assert probe(Evidence(recipe={"data": {"resize": how, "size": 224}}, facts=facts)).live == live
-    wide = {"data": {"resize": "crop", "size": [100, 200]}}
-    assert probe(Evidence(recipe=wide, facts=facts)).live
+    ratios = {"aspect_ratio": {"min": aspects[0], "max": aspects[1], "median": 1.0}}
+    facts = {"data/image_sizes": ratios, "data/input": {"size": [224, 224]}}
+    assert probe(Evidence(recipe={"data": {"resize": how}}, facts=facts)).live == live
+    wide = {"data/image_sizes": ratios, "data/input": {"size": [100, 200]}}
+    assert probe(Evidence(recipe={"data": {"resize": "crop"}}, facts=wide)).live
 
 
 def test_a_trick_of_images_is_refused_for_scenes() -> None:

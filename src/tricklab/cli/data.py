@@ -246,7 +246,10 @@ def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[str, An
     task = resolved.get("task")
     if task not in ("hyperspectral", "classification"):
         raise UserError(f"this command knows images with classes and hyperspectral scenes, not {task!r}", where=recipe)
-    return task, build("data", {"type": task, **resolved.get("data")}), resolved.get("seed")
+    found = build("data", {"type": task, **resolved.get("data")})
+    if task == "classification":
+        found = found.for_network(resolved.get("model"))
+    return task, found, resolved.get("seed")
 
 
 def _fetch(scene: KnownScene, folder: Path) -> list[dict[str, str]]:

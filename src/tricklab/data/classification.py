@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from tricklab.data.image_store import ImageStore
 from tricklab.data.image_survey import survey_images
 from tricklab.data.split import SPLITS
 from tricklab.errors import UserError
+from tricklab.models.network_input import NetworkInput, network_input
 from tricklab.registry import Kind, build, component
 from tricklab.seeds import Seeds
 
@@ -40,7 +41,8 @@ class ImageData:
             them fall anywhere, ``error`` refuses them.
         contradictions: the same picture under two classes: ``error``, ``drop`` leaves all of its copies out, ``keep``.
         unreadable: files that are no image: ``error``, or ``skip`` leaves them out and lists them.
-        size: what the network sees: pixels of a square's side, or [height, width].
+        size: what the network sees: pixels of a square's side, [height, width], or ``model``: what the network's
+            published weights were trained on.
         resize: ``squash`` changes the aspect ratio, ``crop`` cuts the middle out, ``pad`` puts black around.
         interpolation: of every resizing, antialiased.
         cache: ``memory`` keeps the images as bytes at the network's size; ``none`` reads files anew each epoch.
@@ -48,7 +50,8 @@ class ImageData:
         batch_augment: what mixes the images of a training batch, in order.
         normalise: ``dataset`` (mean and standard deviation over all pixels of the training images), ``imagenet``,
             ``half`` (.5 and .5), ``minmax`` (each image to [0, 1]), ``running`` (batch normalisation of the input),
-            ``none`` (bytes / 255), or {mean: [3 numbers], std: [3 numbers]}.
+            ``none`` (bytes / 255), ``model`` (that of the network's published weights), or {mean: [3 numbers],
+            std: [3 numbers]}.
         sampler: the order of training.
     """
 
@@ -60,7 +63,7 @@ class ImageData:
         duplicates: Copies = "group",
         contradictions: Contradictions = "error",
         unreadable: Literal["error", "skip"] = "error",
-        size: int | tuple[int, int] = 224,
+        size: int | tuple[int, int] | Literal["model"] = 224,
         resize: Literal["squash", "crop", "pad"] = "squash",
         interpolation: Literal["bilinear", "bicubic"] = "bilinear",
         cache: Literal["memory", "none"] = "memory",
@@ -69,9 +72,10 @@ class ImageData:
         normalise: Name | dict[str, list[float]] = "dataset",
         sampler: Annotated[dict[str, Any], Kind("sampler")] = _SHUFFLE,
     ) -> None:
-        self.size = (size, size) if isinstance(size, int) else (size[0], size[1])
-        if min(self.size) < 1:
-            raise UserError(f"an image must have pixels, not {self.size}", where="data.size")
+        self.network: NetworkInput | None = None
+        self._size = None if size == "model" else (size, size) if isinstance(size, int) else (size[0], size[1])
+        if self._size is not None and min(self._size) < 1:
+            raise UserError(f"an image must have pixels, not {self._size}", where="data.size")
         self.images, self.root, self.split = images, root, split
         self.duplicates, self.contradictions, self.unreadable = duplicates, contradictions, unreadable
         self.resize, self.interpolation, self.cache = resize, interpolation, cache
@@ -79,6 +83,30 @@ class ImageData:
         self.normalise = normalise
         if isinstance(normalise, dict):
             given_normalisation_of(normalise)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width that the network sees."""
+        return self._size or self._known("data.size").size
+
+    def for_network(self, model: Mapping[str, Any]) -> ImageData:
+        """These data with what ``model`` stands for in ``size`` and ``normalise``.
+
+        Args:
+            model: the recipe's ``model``.
+
+        Raises:
+            UserError: no weights of this network are published, so that nothing is known.
+        """
+        for key in ("size", "normalise"):
+            if (key == "size" and self._size is None) or (key == "normalise" and self.normalise == "model"):
+                self.network = network_input(model, f"data.{key}")
+        return self
+
+    def _known(self, where: str) -> NetworkInput:
+        if self.network is None:
+            raise UserError("without a recipe there is no model", where=where, fix="say numbers")
+        return self.network
 
     def read(self) -> ImageList:
         """List the images.
@@ -107,6 +135,8 @@ class ImageData:
         Raises:
             UserError: anything about the files or options that cannot work; one error that names the place.
         """
+        if self.normalise == "model":
+            self._known("data.normalise")
         images = self.read()
         transforms = self.transforms()
         store = ImageStore(
@@ -163,6 +193,7 @@ class ImageData:
                 "data/unreadable": list(survey.unreadable.values()),
                 "data/duplicates": division.facts(),
                 "data/image_sizes": _sizes(store.sizes[usable]),
+                "data/input": {"size": list(self.size), "model": self.network and self.network.source},
                 **image_facts(
                     images,
                     survey,
@@ -183,6 +214,9 @@ class ImageData:
     def _normalisation(self, statistics: ChannelStatistics | None) -> Normalisation:
         if isinstance(self.normalise, dict):
             return given_normalisation_of(self.normalise)
+        if self.normalise == "model":
+            network = self._known("data.normalise")
+            return Normalisation("model", network.mean, network.std)
         if statistics is not None:
             std = tuple(float(value) if value > 0 else 1.0 for value in statistics.std)
             return Normalisation("dataset", tuple(float(value) for value in statistics.mean), std)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tricklab.errors import UserError
 
-Name = Literal["dataset", "imagenet", "half", "minmax", "running", "none"]
+Name = Literal["dataset", "imagenet", "half", "minmax", "running", "none", "model"]
 FIXED = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),

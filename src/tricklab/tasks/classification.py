@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tricklab import registry
+from tricklab.data.classification import ImageData
 from tricklab.data.image_fold import ImageFold
 from tricklab.errors import UserError
 from tricklab.inference.postprocess import check_views
@@ -71,6 +72,11 @@ class ClassificationTask(OneLabelTask):
             registry.build("batch_transform", item, classes=len(self.classes))
             for item in chosen.data.get("batch_augment") or []
         ]
+
+    def data(self) -> ImageData:
+        """The recipe's images, not read yet; what is the model's own is known."""
+        found: ImageData = super().data()
+        return found.for_network(self.settings.model)
 
     @property
     def fitted(self) -> dict[str, Any]:

@@ -48,10 +48,14 @@ class OneLabelTask(abc.ABC):
             UserError: the data or the options cannot work.
         """
         check_postprocess(self.settings.evaluate.postprocess, self.items)
-        self.fold = registry.build("data", {"type": self.settings.task, **self.settings.data}).prepare(self.seeds)
+        self.fold = self.data().prepare(self.seeds)
         self.losses = Losses(self.settings.losses, self.class_counts("train"))
         if self.losses.teachers and not self.has_teachers:
             raise UserError(f"in the task {self.settings.task} nobody can be asked for scores", where="losses, teacher")
+
+    def data(self) -> Any:
+        """The recipe's data, not read yet."""
+        return registry.build("data", {"type": self.settings.task, **self.settings.data})
 
     @property
     def classes(self) -> tuple[str, ...]:

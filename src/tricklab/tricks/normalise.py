@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 
 @trick("normalise", tasks="classification", source="LeCun et al., Efficient BackProp, 1998, section 4.3")
-def normalise(recipe: Recipe, kind: Literal["dataset", "imagenet", "half", "minmax", "running", "none"]) -> Recipe:
+def normalise(
+    recipe: Recipe, kind: Literal["dataset", "imagenet", "half", "minmax", "running", "none", "model"]
+) -> Recipe:
     """Bring bytes to the network's values another way.
 
     ``dataset``: by mean and standard deviation over all pixels of the training images; ``imagenet``: by those of
     ImageNet; ``half``: by .5 and .5; ``minmax``: each image to [0, 1]; ``running``: batch normalisation of the input;
-    ``none``: bytes / 255.
+    ``none``: bytes / 255; ``model``: as the images that the network's published weights were trained on.
     """
     return recipe.set("data.normalise", kind)
 

@@ -24,9 +24,10 @@ def shapes_differ(evidence: Evidence, how: str) -> Proof:
     """Some image has another aspect than the network's: otherwise all three are the same."""
     data = evidence.recipe.get("data", {})
     aspects = evidence.fact("data/image_sizes", {}).get("aspect_ratio")
-    if aspects is None or "size" not in data:
+    size = evidence.fact("data/input", {}).get("size")
+    if aspects is None or size is None:
         return Proof(False, "the images' sizes are not recorded")
-    height, width = [data["size"]] * 2 if isinstance(data["size"], int) else data["size"]
+    height, width = size
     lowest, highest = aspects["min"] * height / width, aspects["max"] * height / width
     text = f"width / height of the images is {lowest:.3g} to {highest:.3g} of the network's; how: {data['resize']}"
     differ = lowest < 1 - _SAME or highest > 1 + _SAME
