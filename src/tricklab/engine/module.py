@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import nn
+from torch.distributed.tensor import DTensor
 
+from tricklab.observe import observe
+from tricklab.ops.ranks import ranks
+from tricklab.ops.whole_batch_norm import WholeBatchNorm
+from tricklab.optim.adaptive_clipping import clip_adaptively_
+from tricklab.optim.layer_numbers import classifier_parameters
 from tricklab.optim.optimizer import build_optimizer
 from tricklab.optim.schedule_list import Schedules
 
@@ -25,10 +32,17 @@ class Training(LightningModule):
         schedules: the learning rate's factor at each step.
         clip_norm: largest norm of the gradient, or None.
         clip_value: largest absolute value of a gradient's element, or None.
+        clip_adaptive: longest gradient of a unit as a share of the norm of its weights, or None.
+        clip_adaptive_head: clip the classifier's units as well.
         wants_norm: says whether the gradient's norm of the running step will be logged.
         compiled: run the forward pass through ``torch.compile``.
         accumulate: micro-batches in a step. Each weighs as many samples as it has, so that a step's gradient is that of
             the mean over all of them, also at the end of an epoch, where micro-batches are missing or smaller.
+        sync_batchnorm: among several processes, normalise over the batch of all of them.
+
+    Several processes share every batch. The loss is computed by each over the outputs for the whole batch, so that it
+    is what one process would compute, class weights and mined samples included; each process's part of the gradient is
+    that of its own items.
     """
 
     def __init__(
@@ -39,19 +53,25 @@ class Training(LightningModule):
         schedules: Schedules,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        clip_adaptive: float | None = None,
+        clip_adaptive_head: bool = False,
         wants_norm: Callable[[int], bool] = lambda step: False,
         compiled: bool = False,
         accumulate: int = 1,
+        sync_batchnorm: bool = True,
     ) -> None:
         super().__init__()
         self.task, self.model, self.accumulate = task, model, accumulate
         self.schedules, self.wants_norm = schedules, wants_norm
-        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.clip_norm, self.clip_value, self.clip_adaptive = clip_norm, clip_value, clip_adaptive
+        spared = set() if clip_adaptive is None or clip_adaptive_head else set(classifier_parameters(model))
+        self._unclipped = {id(parameter) for name, parameter in model.named_parameters() if name in spared}
         self.losses: Losses = {}
         self.drawn: dict[str, torch.Tensor] = {}
         self.grad_norm: torch.Tensor | None = None
         self.clipped: torch.Tensor | None = None
         self.output_dtypes: dict[str, str] = {}
+        self.sync_batchnorm, self.samples = sync_batchnorm, 0
         self._optimizer = dict(optimizer)
         # a compiled module would rename every parameter, so it stays out of the module tree
         self._call: list[Callable[..., Any]] = [torch.compile(model) if compiled else model]
@@ -68,13 +88,33 @@ class Training(LightningModule):
         """Loss of one micro-batch; its terms stay in ``losses`` for the journal."""
         micro = self.trainer.fit_loop.total_batch_idx
         batch = self.task.augment_batch(dict(batch), micro / int(self.trainer.num_training_batches), micro)
-        self.drawn = batch["drawn"]
-        outputs = self.task.forward(self._call[0], batch)
+        self.samples, own = self._items(batch, micro)
+        self.drawn = {name: values[:own] for name, values in batch["drawn"].items()}
+        with self._normalising(own):
+            outputs = self.task.forward(self._call[0], batch)
         if not self.output_dtypes:
             self.output_dtypes = {name: str(tensor.dtype) for name, tensor in outputs.items()}
+        if not ranks().alone:
+            outputs, batch = whole_batch(outputs, batch, ranks().shares(self.samples))
         total, terms = self.task.loss(outputs, batch)
         self.losses = {**{f"loss/{name}": term for name, term in terms.items()}, "loss": total}
-        return total if self.accumulate == 1 else total * self._share(len(batch["index"]))
+        if not ranks().alone:
+            # gradients are averaged over the processes, of which each has only its own items' part
+            total = total * ranks().world
+        return total if self.accumulate == 1 else total * self._share(self.samples)
+
+    def _items(self, batch: Mapping[str, Any], micro: int) -> tuple[int, int]:
+        """Items of the micro-batch in all processes, and in this one; where it has none, one stands in."""
+        if ranks().alone:
+            return len(batch["index"]), len(batch["index"])
+        clock = self.schedules.clock
+        samples = clock.items_of(micro % clock.batches_per_epoch)
+        return samples, ranks().shares(samples)[ranks().rank]
+
+    def _normalising(self, own: int) -> contextlib.AbstractContextManager[Any]:
+        if ranks().alone or not self.sync_batchnorm:
+            return contextlib.nullcontext()
+        return WholeBatchNorm(ranks(), counted=own > 0)
 
     def _share(self, samples: int) -> float:
         """A micro-batch's share of its step, times the number by which Lightning divides every loss."""
@@ -87,14 +127,17 @@ class Training(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Measure the gradient's norm where it is wanted and clip by norm, then by value; runs after any unscaling."""
-        if self.clip_norm is None and self.clip_value is None and not self.wants_norm(self.trainer.global_step + 1):
+        """Measure the gradient's norm where it is wanted and clip in the recipe's way; runs after any unscaling."""
+        clips = any(bound is not None for bound in (self.clip_norm, self.clip_value, self.clip_adaptive))
+        if not clips and not self.wants_norm(self.trainer.global_step + 1):
             self.grad_norm = None
             return
-        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
+        having = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        gradients = [p.grad for p in having]
+        norm = whole(nn.utils.get_total_norm(gradients))
+        gradients = [gradient.to_local() if isinstance(gradient, DTensor) else gradient for gradient in gradients]
         self.grad_norm = norm.detach()
-        if self.clip_norm is None and self.clip_value is None:
+        if not clips:
             return
         cut = torch.zeros((), dtype=torch.bool, device=norm.device)
         if self.clip_norm is not None:
@@ -104,6 +147,10 @@ class Training(LightningModule):
             cut |= torch.stack([gradient.abs().amax() for gradient in gradients]).amax() > self.clip_value
             torch._foreach_clamp_min_(gradients, -self.clip_value)
             torch._foreach_clamp_max_(gradients, self.clip_value)
+        if self.clip_adaptive is not None:
+            share = clip_adaptively_([p for p in having if id(p) not in self._unclipped], self.clip_adaptive)
+            observe("clip_adaptive/share", share)
+            cut |= share.to(cut.device) > 0
         self.clipped = cut.float()
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
@@ -113,6 +160,36 @@ class Training(LightningModule):
             key: value if key in stay or not isinstance(value, torch.Tensor) else value.to(device, non_blocking=True)
             for key, value in batch.items()
         }
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor that is divided among the processes in one piece; every process must ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def whole_batch(
+    outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], counts: Sequence[int]
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Outputs and targets of the items of all processes, in the order of the batch; what a model reads stays.
+
+    Args:
+        outputs: named tensors (N, …); only this process's own rows carry a gradient.
+        batch: tensors whose first dimension is N are gathered, except ``image``; the rest is this process's.
+        counts: items of each process; N is this one's, or 1 where it has none.
+    """
+    found, own = ranks(), counts[ranks().rank]
+    length = len(batch["index"])
+
+    def gathered(tensor: torch.Tensor) -> torch.Tensor:
+        return found.rows(tensor[:own], counts)
+
+    whole = {
+        name: gathered(value)
+        if isinstance(value, torch.Tensor) and value.ndim and len(value) == length and name != "image"
+        else value
+        for name, value in batch.items()
+    }
+    return {name: gathered(tensor) for name, tensor in outputs.items()}, whole
 
 
 def apply_memory_format(model: nn.Module, name: str) -> nn.Module:
