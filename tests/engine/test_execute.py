@@ -46,7 +46,7 @@ def test_a_finished_folder_holds_everything(finished: RunFolder) -> None:
     }
     assert finished.status()["state"] == "finished"
     provenance = finished.provenance()
-    assert provenance["execution"] == {"threads": 1, "device": "cpu"}
+    assert provenance["execution"] == {"threads": 1, "device": "cpu", "processes": 1}
     assert provenance["environment"]["data_digest"].keys() == {"train", "val", "test"}
 
 

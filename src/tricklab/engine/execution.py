@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from tricklab import registry
 from tricklab.engine.classical import fit_classical, is_classical
+from tricklab.engine.companions import CompanionLost, accompanied
 from tricklab.engine.finish import Origin, finish
 from tricklab.engine.fit import fit
 from tricklab.engine.interruption import Interrupted, Interruption
 from tricklab.engine.journal import NonFinite, Sink
 from tricklab.engine.judge import NotLive
 from tricklab.engine.loggers.several import Report, SeveralLoggers
+from tricklab.engine.parallel import check_processes
 from tricklab.engine.prepared import Prepared, prepare, same_data, sibling
 from tricklab.engine.progress import Progress
-from tricklab.engine.trainer import quiet
+from tricklab.engine.sources import sources_of
+from tricklab.engine.trainer import pick_devices, quiet
 from tricklab.errors import UserError
 from tricklab.ops.denormals import flushing_denormals
 from tricklab.records import RunFolder, environment, facts_of, save_tree
 
+Connect = Callable[[], contextlib.AbstractContextManager[Any]]
 SETTLED = ("finished", "failed", "not_live")
 
 
@@ -88,16 +93,33 @@ def _go(
     observers: Sequence[Sink],
     phase: list[str],
 ) -> None:
-    started = time.perf_counter()
     tree = run.recipe
     before = run.provenance().get("execution", {})
+    world = tree["train"].get("devices", 1)
     # the bits depend on the number of threads, so a resumed run keeps it
-    count = before.get("threads") or threads or tree["train"]["threads"] or torch.get_num_threads()
-    torch.set_num_threads(count)
+    found = before.get("threads") or threads or tree["train"]["threads"] or max(torch.get_num_threads() // world, 1)
+    torch.set_num_threads(found)
+    asked = device or tree["train"]["device"]
+    devices = pick_devices(before["device"] if before and asked == "auto" else asked, world)
+    with accompanied(run.path, devices, found) as connect:
+        _execute(run, interruption, show, devices, observers, phase, connect)
+
+
+def _execute(
+    run: RunFolder,
+    interruption: Interruption,
+    show: Progress | None,
+    devices: Sequence[torch.device],
+    observers: Sequence[Sink],
+    phase: list[str],
+    connect: Connect,
+) -> None:
+    started = time.perf_counter()
+    before = run.provenance().get("execution", {})
     other = sibling(run)
     say = (lambda severity, text: show.say(f"{severity}: {text}")) if show else lambda severity, text: None
-    asked = device or tree["train"]["device"]
-    prepared = prepare(run, before["device"] if before and asked == "auto" else asked, say)
+    prepared = prepare(run, str(devices[0]), say)
+    check_processes(prepared.settings, run.declared["observers"])
     if before and before["device"] != prepared.device.type:
         raise UserError(
             f"this run began on {before['device']} and would go on on {prepared.device.type}, with other bits",
@@ -109,8 +131,15 @@ def _go(
         known = (other or run).provenance().get("environment", {})
         same_data(known.get("data_digest"), digest, str(run.path), fix="put them back, or train again as another run")
     found = environment(data_digest=digest)
-    run.add_provenance({"execution": {"threads": count, "device": prepared.device.type}, "environment": found})
-    _use_device(prepared.device)
+    sources = {} if is_classical(prepared) else sources_of(run, other, prepared.task)
+    execution = {
+        "threads": torch.get_num_threads(),
+        "device": prepared.device.type,
+        "processes": len(devices),
+        "sources": sources,
+    }
+    run.add_provenance({"execution": execution, "environment": found})
+    use_device(prepared.device)
     _first_facts(prepared)
     phase[0] = "training"
     loggers = _loggers(prepared, say)
@@ -121,15 +150,16 @@ def _go(
             result = fit_classical(prepared, started, sinks)
             state = "finished"
             return run.set_status("finished", metric=result["metric"]["value"])
-        if other is None:
-            fit(prepared, interruption, show, sinks)
-            origin = Origin(run, run.metrics(), facts_of(run.events()))
-            prepared.judge.probe("fit", prepared.judge.evidence(origin.rows))
-        else:
-            origin = Origin(other, other.metrics(), facts_of(other.events()))
-            _inherit(prepared, origin)
-        phase[0] = "evaluation"
-        result = finish(prepared, origin, started, sinks)
+        with connect():
+            if other is None:
+                fit(prepared, interruption, show, sinks)
+                origin = Origin(run, run.metrics(), facts_of(run.events()))
+                prepared.judge.probe("fit", prepared.judge.evidence(origin.rows))
+            else:
+                origin = Origin(other, other.metrics(), facts_of(other.events()))
+                _inherit(prepared, origin)
+            phase[0] = "evaluation"
+            result = finish(prepared, origin, started, sinks)
         state = "finished"
     finally:
         loggers.end(state)
@@ -168,7 +198,8 @@ def _loggers(prepared: Prepared, say: Report) -> SeveralLoggers:
     return loggers
 
 
-def _use_device(device: torch.device) -> None:
+def use_device(device: torch.device) -> None:
+    """What must hold on a device before a run begins."""
     # otherwise the same step may round differently after a stop
     torch.backends.cudnn.deterministic = True
     if device.type == "cuda":
@@ -192,7 +223,8 @@ def _mishap_or_failure(run: RunFolder, error: BaseException, phase: str, interru
 def mishap_of(error: BaseException) -> str | None:
     """The reason if an error is the machine's and not the run's, else None.
 
-    One of ``out of memory``, ``disk full``, and ``loader worker killed`` (as by a system that is short of memory).
+    One of ``out of memory``, ``disk full``, ``process killed`` (one of several) and ``loader worker killed`` (as by a
+    system that is short of memory).
     """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return "out of memory"
@@ -202,6 +234,8 @@ def mishap_of(error: BaseException) -> str | None:
         return "disk full"
     if isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error):
         return "out of memory"
+    if isinstance(error, CompanionLost):
+        return "process killed"
     if isinstance(error, RuntimeError) and re.match(r"DataLoader worker \(pid.*\) (is killed|exited)", str(error)):
         return "loader worker killed"
     return None

@@ -15,8 +15,9 @@ from torch import nn
 from tricklab.engine.averagings import State, carrying
 from tricklab.engine.ensemble import member_weights, shaped_for
 from tricklab.engine.evaluation import Scored, evaluating, repeat_difference, score
-from tricklab.engine.fit import DONE, drained, observed
+from tricklab.engine.fit import DONE
 from tricklab.engine.journal import NonFinite, Sink, peak_memory_mb
+from tricklab.engine.observations import drained, observed
 from tricklab.engine.prepared import Prepared
 from tricklab.engine.sources import recorded_sources
 from tricklab.errors import UserError

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
@@ -17,15 +15,17 @@ from tricklab.engine.frozen_parts import FrozenParts
 from tricklab.engine.interruption import Interruption
 from tricklab.engine.journal import Journal, Sink, peak_memory_mb
 from tricklab.engine.module import Training, apply_memory_format
+from tricklab.engine.observations import drained, observed
 from tricklab.engine.parallel import build_strategy, whole_network, whole_state
 from tricklab.engine.prepared import Prepared
 from tricklab.engine.progress import Progress
-from tricklab.engine.steps import Moments, Steps, seed_generators
+from tricklab.engine.statistics_batches import forward_on_device, statistics_batches
+from tricklab.engine.steps import Moments, Steps
 from tricklab.engine.trainer import build_trainer
 from tricklab.engine.weights_digest import weights_digest
 from tricklab.layers.drop_path import draw_once_a_batch, drop_paths
 from tricklab.models.initial_weights import remembered
-from tricklab.observe import Listener, listening
+from tricklab.observe import listening
 from tricklab.ops.ranks import ranks
 from tricklab.optim.freezing import Freezing
 from tricklab.optim.parameter_groups import describe_groups, describe_layers, unmatched_parameters
@@ -64,7 +64,12 @@ def fit(prepared: Prepared, interruption: Interruption, progress: Progress | Non
         draw_once_a_batch(model)
     configs = [*([chosen.evaluate.averaging] if chosen.evaluate.averaging else []), *run.declared["observers"]]
     averagings = Averagings(
-        configs, model, clock, lambda: _statistics_batches(prepared), _forward(prepared.task), _selector(prepared)
+        configs,
+        model,
+        clock,
+        lambda: statistics_batches(prepared),
+        forward_on_device(prepared.task),
+        _selector(prepared),
     )
     schedules = Schedules(chosen.schedule, clock, clock.branches)
     freezing = Freezing(model, [item.model_dump() for item in chosen.train.freeze], clock)
@@ -202,48 +207,6 @@ def _selector(prepared: Prepared) -> Callable[[nn.Module], float]:
         return sign * found.values[name]
 
     return select
-
-
-def _statistics_batches(prepared: Prepared) -> Any:
-    """The first epoch's batches; the dropout that is drawn on them is the same whenever they are asked for."""
-    seed_generators(prepared.seeds.integer("statistics"), prepared.device)
-    return prepared.task.loader("train")
-
-
-def _forward(task: Any) -> Callable[[nn.Module, Any], object]:
-    def forward(model: nn.Module, batch: Any) -> object:
-        device = next(model.parameters()).device
-        moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
-        return task.forward(model, moved)
-
-    return forward
-
-
-def drained(listener: Listener) -> dict[str, dict[str, float]]:
-    """What was observed by all processes together; each of them must ask."""
-    if ranks().alone:
-        return listener.drain()
-    found: dict[str, dict[str, float]] = {}
-    for one in ranks().tell(listener.drain()):
-        for name, new in one.items():
-            old = found.setdefault(name, {"count": 0.0, "mean": 0.0, "min": math.inf, "max": -math.inf})
-            count = old["count"] + new["count"]
-            found[name] = {
-                "count": count,
-                "mean": (old["count"] * old["mean"] + new["count"] * new["mean"]) / count,
-                "min": min(old["min"], new["min"]),
-                "max": max(old["max"], new["max"]),
-            }
-    return found
-
-
-def observed(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Drained observations as keys of a row."""
-    row: dict[str, float] = {}
-    for name, values in sorted(found.items()):
-        row[f"observe/{name}"] = values["mean"]
-        row[f"observe/{name}/min"], row[f"observe/{name}/max"] = values["min"], values["max"]
-    return row
 
 
 def _leave(prepared: Prepared, module: Training, steps: Steps) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from tricklab.engine.clock import RunClock
+from tricklab.engine.observations import drained
 from tricklab.metrics import AverageMeter
 from tricklab.observe import Listener
 from tricklab.records import RunFolder
@@ -98,7 +99,7 @@ class Journal:
 
     def collect_observed(self) -> None:
         """Take over what was observed so far; called before an evaluation, whose own follow."""
-        for name, found in self.listener.drain().items():
+        for name, found in drained(self.listener).items():
             count, total = found["count"], found["count"] * found["mean"]
             known = self._observed.setdefault(name, [0.0, 0.0, math.inf, -math.inf])
             known[:] = [known[0] + count, known[1] + total, min(known[2], found["min"]), max(known[3], found["max"])]

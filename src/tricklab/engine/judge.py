@@ -7,6 +7,7 @@ from typing import Any
 
 from tricklab import doctor, tricks
 from tricklab.doctor.finding import Phase
+from tricklab.ops.ranks import ranks
 from tricklab.records import Evidence, RunFolder
 from tricklab.records.evidence import facts_of
 
@@ -68,7 +69,7 @@ class Judge:
         Raises:
             NotLive: a probe says that its trick did nothing, or cannot judge.
         """
-        for call, moment, function in self._probes:
+        for call, moment, function in self._probes if ranks().first else ():
             if moment != when:
                 continue
             try:
@@ -82,7 +83,7 @@ class Judge:
 
     def diagnose(self, phase: Phase, evidence: Evidence) -> None:
         """Run the doctor's rules of a phase; each rule speaks once in a run."""
-        for finding in doctor.run_rules(evidence, phase):
+        for finding in doctor.run_rules(evidence, phase) if ranks().first else ():
             if finding.rule in self._reported:
                 continue
             self._reported.add(finding.rule)

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.strategies import Strategy
 
 from tricklab.engine.checkpoint import SafeCheckpointIO
 from tricklab.engine.clock import RunClock
@@ -23,6 +24,7 @@ _EXPECTED = (
     r".*module\(s\) in eval mode at the start of training.*",
     r".*available but not used.*",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+    r".*find_unused_parameters=True was specified.*",
 )
 
 
@@ -50,10 +52,47 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
+def pick_devices(name: str, world: int) -> list[torch.device]:
+    """One device for each of ``world`` processes: CUDA devices from the first on, or the CPU for all.
+
+    Raises:
+        UserError: the machine has too few, or the device cannot be shared out.
+    """
+    first = pick_device(name)
+    if world == 1:
+        return [first]
+    if ":" in name or first.type == "mps":
+        raise UserError(
+            f"{world} processes do not train on {name if ':' in name else first.type}",
+            where="train.devices",
+            fix="train.device=cuda or cpu, or train.devices=1",
+        )
+    if first.type == "cpu":
+        return [first] * world
+    if world > torch.cuda.device_count():
+        raise UserError(
+            f"{world} devices were asked for, but torch sees {torch.cuda.device_count()}",
+            where="train.devices",
+            fix=f"train.devices={torch.cuda.device_count()}, or train.device=cpu",
+        )
+    return [torch.device("cuda", place) for place in range(world)]
+
+
 def build_trainer(
-    clock: RunClock, callbacks: Sequence[Callback], *, device: torch.device, precision: str, folder: Any
+    clock: RunClock,
+    callbacks: Sequence[Callback],
+    *,
+    device: torch.device,
+    precision: str,
+    folder: Any,
+    strategy: Strategy | None = None,
+    world: int = 1,
 ) -> Trainer:
-    """A Trainer that runs to ``clock.total_steps`` on one device and writes nothing by itself.
+    """A Trainer that runs to ``clock.total_steps`` and writes nothing by itself.
+
+    Args:
+        device: this process's.
+        strategy: how ``world`` processes work together; None for one.
 
     Raises:
         UserError: the precision does not exist on the device.
@@ -64,9 +103,11 @@ def build_trainer(
         )
     if precision == "64-true" and device.type == "mps":
         raise UserError("this device has no float64", where="train.precision", fix="use 32-true, or device=cpu")
+    one: Any = [device.index or 0] if device.type == "cuda" else 1
     return Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
-        devices=[device.index or 0] if device.type == "cuda" else 1,
+        devices=one if strategy is None else world,
+        strategy="auto" if strategy is None else strategy,
         precision=precision,  # type: ignore[arg-type]
         max_epochs=-1,
         max_steps=clock.total_steps,
