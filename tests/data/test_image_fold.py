@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.data.pictures import class_tree
 from tricklab.data.classification import ImageData, check_order
+from tricklab.data.free_memory import free_memory
 from tricklab.data.image_geometry import crop_to_size, fit_to_size
 from tricklab.data.image_normalisation import FIXED, Normalisation
 from tricklab.data.image_store import ImageStore
@@ -152,3 +154,52 @@ def test_images_that_do_not_fit_into_memory_are_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr("tricklab.data.image_store.free_memory", lambda: 1000)
     with pytest.raises(UserError, match=r"data\.cache.*write cache: none"):
         ImageData(images=SHAPES, size=24).prepare(Seeds(0, 0))
+
+
+def test_originals_that_will_not_fit_into_memory_are_refused_before_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class_tree(tmp_path, {"a": 20, "b": 20})
+    asked: list[int] = []
+
+    def free() -> int:
+        asked.append(1)
+        return 15_000
+
+    monkeypatch.setattr("tricklab.data.image_store._WORTH_A_LOOK", 2_000)
+    monkeypatch.setattr(ImageStore, "_reserved", lambda *_: torch.zeros((40, 3, 4, 4), dtype=torch.uint8))
+    monkeypatch.setattr("tricklab.data.image_store.free_memory", free)
+    cut = [{"type": "RandomResizedCrop"}]
+    # 40 images of 12 × 16 × 3 bytes, of which a few are kept when memory is first looked at
+    with pytest.raises(UserError, match=r"data\.cache: the originals .* for 40 images.*write cache: none"):
+        ImageData(root=str(tmp_path), size=4, augment=cut).prepare(Seeds(0, 0))
+    assert 0 < len(asked) < 20
+    ImageData(root=str(tmp_path), size=4).prepare(Seeds(0, 0))
+    monkeypatch.setattr("tricklab.data.image_store.free_memory", lambda: 40_000)
+    ImageData(root=str(tmp_path), size=4, augment=cut).prepare(Seeds(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("files", "left"),
+    [
+        ({"proc/meminfo": "MemTotal: 9 kB\nMemAvailable:       5 kB\n"}, 5 * 1024),
+        ({}, None),
+        (
+            {
+                "proc/meminfo": "MemAvailable: 5000 kB\n",
+                "proc/self/cgroup": "0::/job/7\n",
+                "groups/job/7/memory.max": "3000\n",
+                "groups/job/7/memory.current": "1000\n",
+                "groups/job/7/memory.stat": "anon 700\ninactive_file 300\n",
+            },
+            2300,
+        ),
+        ({"proc/self/cgroup": "0::/\n", "groups/memory.max": "max\n", "groups/memory.current": "7\n"}, None),
+        ({"groups/memory.max": "3000\n", "groups/memory.current": "4000\n"}, 0),
+    ],
+)
+def test_free_memory_is_what_machine_and_container_leave(tmp_path: Path, files: dict[str, str], left: Any) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert free_memory(tmp_path / "proc", tmp_path / "groups") == left

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tricklab.data.free_memory import free_memory
 from tricklab.data.image_geometry import Interpolation, Resize, as_tensor, crop_to_size, fit_to_size
 from tricklab.data.image_list import ImageList
 from tricklab.data.image_threads import map_images
@@ -17,6 +17,7 @@ from tricklab.errors import UserError
 
 Cache = Literal["memory", "none"]
 _MOST_MEMORY = 0.7
+_WORTH_A_LOOK = 1 << 28
 
 
 class ImageStore:
@@ -46,9 +47,14 @@ class ImageStore:
         self.digests: list[str] = [""] * len(images)
         self._fitted = self._reserved(len(images))
         self._originals: dict[int, Tensor] = {}
+        self._held = 0
 
     def keep(self, number: int, pixels_HW3: np.ndarray) -> None:
-        """Take in one image, uint8 (H, W, 3): its size, a hash of its pixels and, with a memory cache, the pixels."""
+        """Take in one image, uint8 (H, W, 3): its size, a hash of its pixels and, with a memory cache, the pixels.
+
+        Raises:
+            UserError: the originals, as many and as large as they are so far, will not fit into memory.
+        """
         self.sizes[number] = pixels_HW3.shape[:2]
         content = np.ascontiguousarray(pixels_HW3)
         self.digests[number] = hashlib.blake2b(content.data, digest_size=16).hexdigest()
@@ -58,6 +64,8 @@ class ImageStore:
         self._fitted[number] = self._fit(image)
         if self.keep_originals:
             self._originals[number] = image
+            self._held += image.numel()
+            self._refuse_too_many_originals()
 
     def images(self, members_N: np.ndarray) -> Tensor:
         """uint8 (N, 3, height, width) at the network's size; a copy."""
@@ -82,6 +90,19 @@ class ImageStore:
     def _fit(self, image: Tensor) -> Tensor:
         return fit_to_size(image, self.size, self.resize, self.interpolation)
 
+    def _refuse_too_many_originals(self) -> None:
+        if self._held < _WORTH_A_LOOK:
+            return
+        kept, count, free = len(self._originals), len(self.list), free_memory()
+        needed = self._held / kept * (count - kept)
+        if free is not None and needed > _MOST_MEMORY * free:
+            raise UserError(
+                f"the originals that are cut out of need {(self._held + needed) / 2**30:.1f} GiB for {count:,} images, "
+                f"{(self._held + free) / 2**30:.1f} GiB of memory are free",
+                where="data.cache",
+                fix="write cache: none, and train.workers for the reading; or make the files smaller",
+            )
+
     def _reserved(self, count: int) -> Tensor:
         if self.cache == "none":
             return torch.zeros(0, dtype=torch.uint8)
@@ -95,13 +116,3 @@ class ImageStore:
                 fix="write cache: none, and train.workers for the reading",
             )
         return torch.zeros((count, 3, *self.size), dtype=torch.uint8)
-
-
-def free_memory() -> int | None:
-    """Bytes that the system can still give, or None where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    found = next((line for line in lines if line.startswith("MemAvailable:")), None)
-    return None if found is None else int(found.split()[1]) * 1024
