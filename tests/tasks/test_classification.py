@@ -139,3 +139,49 @@ def test_postprocessing_of_images_averages_views_and_that_of_scenes_is_refused()
         task_of("evaluate.postprocess=[{type: FlipRotateTTA}]")
     with pytest.raises(UserError, match="quarter turns need square images"):
         task_of(views, "data.size=[24, 32]")
+
+
+class TwoOutputs(torch.nn.Module):
+    """Scores by the mean of a colour; ``aux`` always, ``extra`` in training only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(3, 3)
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        # a weighted mean over columns, which a mirrored image does not share
+        columns = torch.linspace(0, 1, images.shape[3])
+        main = self.head((images * columns).mean(dim=(2, 3)))
+        return {"main": main, "aux": 2 * main, **({"extra": main} if self.training else {})}
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_evaluations_loss_holds_the_terms_that_exist_there(mirrored: bool) -> None:
+    losses = "losses=[CrossEntropyLoss, {type: CrossEntropyLoss, on: aux, weight: 0.4}, {type: FocalLoss, on: extra}]"
+    task = task_of(losses)
+    model = TwoOutputs().eval()
+    found = task.evaluate(model, "val", [{"type": "ImageViews", "group": "flip"}] if mirrored else [])
+    images = task.fold.dataset("val").__getitems__(list(range(18)))["image"]
+
+    def scores(name: str) -> torch.Tensor:
+        views = [images, images.flip(3)] if mirrored else [images]
+        return torch.stack([model(view)[name].detach().softmax(dim=1) for view in views]).mean(dim=0).log()
+
+    target = task.fold.targets["val"]
+    wanted = sum(
+        weight * torch.nn.functional.nll_loss(scores(name), target) for name, weight in (("main", 1.0), ("aux", 0.4))
+    )
+    assert found.loss == pytest.approx(float(wanted), rel=1e-5)
+    assert found.facts["evaluate/loss_terms"] == {
+        "scored": ["CrossEntropyLoss.main", "CrossEntropyLoss.aux"],
+        "left_out": ["FocalLoss.extra"],
+    }
+
+
+def test_without_a_term_that_exists_outside_training_there_is_no_loss() -> None:
+    only = "losses=[{type: CrossEntropyLoss, on: extra}]"
+    found = task_of(only).evaluate(TwoOutputs().eval(), "val")
+    assert found.loss is None
+    assert "loss" not in found.values
+    with pytest.raises(UserError, match="no loss exists outside training"):
+        task_of(only, "metric={monitor: val/loss, mode: min}").evaluate(TwoOutputs().eval(), "val")
