@@ -12,8 +12,10 @@ from tricklab.data.duplicates import Duplicates
 from tricklab.data.image_list import ImageList
 from tricklab.data.image_survey import Survey
 from tricklab.data.image_threads import map_images
+from tricklab.errors import UserError
 
 _SHOWN = 5
+_LOOKED_AT = 100
 _DISTORTED = 1.25
 _TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 
@@ -63,16 +65,13 @@ def image_facts(
 _KEPT = ("mean", "std", "mean_of_image_stds")
 
 
-def file_kinds(images: ImageList, survey: Survey | None = None) -> dict[str, Any]:
+def file_kinds(images: ImageList) -> dict[str, Any]:
     """What kinds of pixels the files hold, from their heads alone.
-
-    Args:
-        survey: of these images; with it the largest value of 16-bit images is known.
 
     Returns:
         ``{kind: {"count": …, "first": [names]}}`` of the kinds that are not plain 8-bit colour or grey:
-        ``transparent``, ``cmyk``, ``sixteen_bits`` (then with ``largest``, a share of the range, or None), ``grey``;
-        and ``images``, how many were looked at.
+        ``transparent``, ``cmyk``, ``sixteen_bits`` (with ``largest``, a share of the range, of up to 100 of them),
+        ``grey``; and ``images``, how many were looked at.
     """
     modes = map_images(lambda number: _kind(images, number), len(images))
     found: dict[str, Any] = {"images": len(images)}
@@ -81,8 +80,7 @@ def file_kinds(images: ImageList, survey: Survey | None = None) -> dict[str, Any
         if numbers:
             found[kind] = {"count": len(numbers), "first": [images.key(number) for number in numbers[:_SHOWN]]}
             if kind == "sixteen_bits":
-                largest = None if survey is None else float(survey.moments.high[numbers].max()) / 255
-                found[kind]["largest"] = largest
+                found[kind]["largest"] = _largest(images, numbers[:: -(-len(numbers) // _LOOKED_AT)])
     return found
 
 
@@ -102,6 +100,18 @@ def _kind(images: ImageList, number: int) -> str:
     if mode.startswith("I"):
         return "sixteen_bits"
     return "grey" if mode in ("1", "L") else ""
+
+
+def _largest(images: ImageList, numbers: Sequence[int]) -> float:
+    """The largest value of 16-bit images, a share of the range; those that cannot be read count as 0."""
+
+    def one(place: int) -> float:
+        try:
+            return float(images.read(numbers[place]).max()) / 255
+        except UserError:
+            return 0.0
+
+    return max(map_images(one, len(numbers)))
 
 
 def _copies(images: ImageList, sides: np.ndarray, found: Duplicates) -> dict[str, Any]:

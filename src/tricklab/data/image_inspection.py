@@ -43,7 +43,7 @@ def inspect_images(settings: ImageData, seeds: Seeds) -> dict[str, Any]:
         sides = np.full(len(images), "", dtype="<U5")
     facts = image_facts(images, survey, sides, found, settings.size, settings.resize, None)
     facts["data/unreadable"] = list(survey.unreadable.values())
-    facts["data/files"] = file_kinds(images, survey)
+    facts["data/files"] = file_kinds(images)
     if (sides != "").any():
         counts = {
             name: np.bincount(images.labels[sides == name], minlength=len(images.classes)).tolist() for name in SPLITS
