@@ -9,8 +9,8 @@ from torch import nn
 from tests.engine.conftest import MakeRun
 from tricklab.engine.averagings import Averagings, averaging_key
 from tricklab.engine.clock import RunClock
-from tricklab.engine.fit import _forward, _statistics_batches
 from tricklab.engine.prepared import prepare
+from tricklab.engine.statistics_batches import forward_on_device, statistics_batches
 
 SWA = {"type": "Swa", "start": 0.0, "every": 1.0}
 
@@ -38,7 +38,7 @@ def test_dropout_on_these_batches_does_not_depend_on_what_was_drawn_before(make_
     drawn = []
     for before in (0, 5):
         torch.rand(before)
-        _statistics_batches(prepared)
+        statistics_batches(prepared)
         drawn.append(torch.rand(4))
     assert torch.equal(*drawn)
 
@@ -49,6 +49,6 @@ def test_a_batch_goes_where_the_model_is() -> None:
             out: torch.Tensor = model(batch["image"])
             return out
 
-    out = _forward(Task())(nn.Linear(3, 2, device="meta"), {"image": torch.zeros(4, 3)})
+    out = forward_on_device(Task())(nn.Linear(3, 2, device="meta"), {"image": torch.zeros(4, 3)})
     assert isinstance(out, torch.Tensor)
     assert out.device.type == "meta"

@@ -23,6 +23,7 @@ COMMANDS = {
         "predict": "classes of images, class maps of whole scenes",
         "resume": "go on with a stopped run or experiment",
         "status": "what runs, what is finished, how long it will take",
+        "line": "loss along the line from the last to the averaged weights",
         "compare": "how two runs differ: recipe, data, versions, results",
         "doctor": "why a run went wrong: ranked causes with evidence",
     },
