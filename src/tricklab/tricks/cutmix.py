@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tricklab.tricks._base import Proof, Recipe, trick
 from tricklab.tricks._images import was_mixed, with_mixing
-from tricklab.tricks._types import Chance, Positive
+from tricklab.tricks._types import Chance, Part, Positive
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
 @trick("cutmix", tasks="classification", source="Yun et al., ICCV 2019, arXiv 1905.04899")
-def cutmix(recipe: Recipe, alpha: Positive = 1.0, p: Chance = 1.0, off_epoch: Positive | None = None) -> Recipe:
+def cutmix(
+    recipe: Recipe,
+    alpha: Positive = 1.0,
+    p: Chance = 1.0,
+    minmax: tuple[Part, Part] | None = None,
+    correct_lam: bool = True,
+    mode: Literal["batch", "pair", "elem"] = "batch",
+    off_epoch: Positive | None = None,
+) -> Recipe:
     """Put a box of one image of a training batch into another; the targets mix by its area.
 
-    The share that stays is drawn from Beta(alpha, alpha); ``p`` is the chance of a batch; from ``off_epoch`` on nothing
-    is mixed. The training loss is then that of mixed targets: its curve is not comparable with one without.
+    The share that stays is drawn from Beta(alpha, alpha), or the box's sides from ``minmax``, for each batch, pair or
+    element, as ``mode`` says; ``p`` is the chance of that. ``correct_lam`` weighs by the box as it was cut off at the
+    border. From ``off_epoch`` on nothing is mixed. The training loss is then that of mixed targets: its curve is not
+    comparable with one without.
     """
-    return with_mixing(recipe, {"type": "CutMix", "alpha": alpha, "p": p, "off_epoch": off_epoch})
+    item = {
+        "type": "CutMix",
+        "alpha": alpha,
+        "minmax": minmax,
+        "p": p,
+        "correct_lam": correct_lam,
+        "mode": mode,
+        "off_epoch": off_epoch,
+    }
+    return with_mixing(recipe, item)
 
 
 @cutmix.probe(when="fit")
