@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,7 @@ ARGUMENTS = {
     "resize": "(how=crop)",
     "random_crop": "(padding=2)",
     "distill": "(teacher=./teacher)",
+    "pretrained": "(weights=WEIGHTS)",
 }
 # what the baseline must say so that the trick changes it, or so that it shows
 BASELINE = {
@@ -38,6 +43,7 @@ BASELINE = {
     "no_decay": ["optimizer.weight_decay=0.01"],
     "drop_path": ["model={type: timm, name: test_resnet}"],
     "stochastic_depth": ["model={type: timm, name: test_resnet}"],
+    "pretrained": ["model={type: timm, name: test_resnet}"],
 }
 # what no CPU can do
 NEEDS_GPU = {"fp16"}
@@ -60,8 +66,20 @@ def baseline(name: str) -> Recipe:
 
 
 def call_of(name: str) -> str:
-    """The trick's text on the command line."""
-    return f"+{name}{ARGUMENTS.get(name, '')}"
+    """The trick's text on the command line; ``WEIGHTS`` stands for a file of test_resnet's weights."""
+    text = ARGUMENTS.get(name, "")
+    return f"+{name}{text.replace('WEIGHTS', _weights()) if 'WEIGHTS' in text else text}"
+
+
+@functools.cache
+def _weights() -> str:
+    import timm
+    import torch
+
+    file = Path(tempfile.mkdtemp()) / "weights.pth"
+    atexit.register(shutil.rmtree, file.parent)
+    torch.save({"state_dict": timm.create_model("test_resnet", num_classes=7).state_dict()}, file)
+    return str(file)
 
 
 def own_tricks() -> list[tricks.Trick]:
