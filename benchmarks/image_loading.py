@@ -7,13 +7,14 @@ without a cache, ``ImageFolder`` with transforms on Pillow images, and ``ImageFo
 second table leaves the reading out: pictures are in memory, as they are from a run's first epoch on with tricklab's
 ``cache: memory`` (bytes at the network's size) and as a list of Pillow images for the other sides.
 
-Times are the best of several batches in processor time, all threads together; the sides take turns, so that a busy
-machine disturbs all of them alike. RandAugment stands against timm's, whose space it has; torchvision's own draws other
+Times are the best of several batches in processor time, all threads together. The sides take turns, and the ratio is the
+median of the turns' ratios, so that a busy machine disturbs all of them alike. RandAugment stands against timm's, whose space it has; torchvision's own draws other
 operations, and its default moves images to the nearest pixel: here all interpolate bilinearly.
 """
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -141,15 +142,15 @@ def batches(data: Any, batch: int) -> Callable[[], Any]:
     return one
 
 
-def best_s(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Best processor time of each way; they take turns."""
+def turns_s(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Processor times of each way; they take turns."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats + 1):
         for name, way in ways.items():
             begin = time.process_time()
             way()
             times[name].append(time.process_time() - begin)
-    return {name: min(found[1:]) for name, found in times.items()}
+    return {name: found[1:] for name, found in times.items()}
 
 
 def peers(size: int, build: Callable[[int], list[Any]], build_v2: Any, cuts: bool) -> dict[str, Any]:
@@ -178,11 +179,13 @@ def measure(root: Path, size: int, batch: int, repeats: int, only: str | None) -
             sides: dict[str, Any] = {"ours": ours(root, size, augment, "none" if reading else "memory")}
             for peer, transform in peers(size, build, build_v2, cuts or not reading).items():
                 sides[peer] = ImageFolder(str(root), transform) if reading else Listed(fitted, transform)
-            times = best_s({side: batches(data, batch) for side, data in sides.items()}, repeats)
+            times = turns_s({side: batches(data, batch) for side, data in sides.items()}, repeats)
             for peer in times:
                 if peer != "ours":
                     what = f"{name}, {'files' if reading else 'memory'} to a batch of {batch} at {size} × {size}"
-                    rows.append(time_row(what, f"torchvision, {peer}", times["ours"], times[peer], 1.0))
+                    row = time_row(what, f"torchvision, {peer}", min(times["ours"]), min(times[peer]), 1.0)
+                    turns = zip(times[peer], times["ours"], strict=True)
+                    rows.append({**row, "ratio": statistics.median(theirs / own for theirs, own in turns)})
     return rows
 
 

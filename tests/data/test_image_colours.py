@@ -108,3 +108,10 @@ def test_jitter_draws_factors_of_the_asked_range() -> None:
     assert 49 <= grey.min() < 52
     assert 147 < grey.max() <= 150
     assert abs(grey.mean() - 99.5) < 2
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "sharpness", "hue"])
+def test_the_memory_layout_does_not_matter(name: str) -> None:
+    factors, interleaved = torch.tensor(FACTORS), IMAGES.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(getattr(colours, name)(interleaved, factors), getattr(colours, name)(IMAGES, factors))
+    assert torch.equal(tables.equalise(interleaved), tables.equalise(IMAGES))

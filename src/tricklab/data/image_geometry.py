@@ -66,5 +66,5 @@ def _resized(image_3HW: Tensor, height: int, width: int, interpolation: Interpol
 
 
 def as_tensor(image_HW3: object) -> Tensor:
-    """uint8 (3, H, W) of an array uint8 (H, W, 3)."""
-    return torch.as_tensor(image_HW3).permute(2, 0, 1).contiguous()
+    """uint8 (3, H, W) of an array uint8 (H, W, 3), whose memory it shares: torch resizes interleaved colours faster."""
+    return torch.as_tensor(image_HW3).permute(2, 0, 1)

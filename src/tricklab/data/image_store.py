@@ -79,7 +79,8 @@ class ImageStore:
         numbers, boxes = members_N.tolist(), boxes_N4.tolist()
 
         def cut(place: int) -> Tensor:
-            return crop_to_size(self._original(numbers[place]), boxes[place], self.size, self.interpolation)
+            found = crop_to_size(self._original(numbers[place]), boxes[place], self.size, self.interpolation)
+            return found.contiguous()
 
         return torch.stack(map_images(cut, len(numbers)))
 
@@ -88,7 +89,7 @@ class ImageStore:
         return as_tensor(self.list.read(number)) if kept is None else kept
 
     def _fit(self, image: Tensor) -> Tensor:
-        return fit_to_size(image, self.size, self.resize, self.interpolation)
+        return fit_to_size(image, self.size, self.resize, self.interpolation).contiguous()
 
     def _refuse_too_many_originals(self) -> None:
         if self._held < _WORTH_A_LOOK:

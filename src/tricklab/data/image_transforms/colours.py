@@ -1,6 +1,6 @@
 """Changes of colour on batches of bytes, equal to Pillow's ``ImageEnhance``, which torchvision and timm call.
 
-Every function takes contiguous uint8 (N, 3, H, W) and one factor per image, and gives a new uint8 (N, 3, H, W).
+Every function takes uint8 (N, 3, H, W) and one factor per image, and gives a new uint8 (N, 3, H, W).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tricklab.data.image_transforms.tables import look_up
 
 def luminance(images_N3HW: Tensor) -> Tensor:
     """Grey values uint8 (N, 1, H, W): Pillow's mode L, (19595 R + 38470 G + 7471 B) / 65536, rounded."""
-    found = torch.empty_like(images_N3HW[:, :1])
+    found = torch.empty(len(images_N3HW), 1, *images_N3HW.shape[2:], dtype=torch.uint8)
     kernels.luminance(images_N3HW.flatten(2).numpy(), found.flatten(1).numpy())
     return found
 
@@ -59,8 +59,8 @@ def hue(images_N3HW: Tensor, turn_N: Tensor) -> Tensor:
 
 
 def _changed(kernel: Callable[..., None], images: Tensor, amount_N: Tensor) -> Tensor:
-    found = torch.empty_like(images)
-    kernel(images.numpy(), amount_N.to(torch.float32).numpy(), found.numpy())
+    found = torch.empty(images.shape, dtype=torch.uint8)
+    kernel(images.contiguous().numpy(), amount_N.to(torch.float32).numpy(), found.numpy())
     return found
 
 

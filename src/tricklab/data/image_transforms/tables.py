@@ -1,6 +1,6 @@
 """Changes that replace each byte by another, on batches, equal to Pillow's ``ImageOps``.
 
-Every function takes contiguous uint8 (N, 3, H, W) and gives a new uint8 (N, 3, H, W).
+Every function takes uint8 (N, 3, H, W) and gives a new uint8 (N, 3, H, W).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def equalise(images_N3HW: Tensor) -> Tensor:
 
 def look_up(images_N3HW: Tensor, tables_N3T: Tensor) -> Tensor:
     """Each channel through its own table of 256 bytes, uint8 (N, 3, 256)."""
-    found = torch.empty_like(images_N3HW)
+    found = torch.empty(images_N3HW.shape, dtype=torch.uint8)
     channels = (part.flatten(0, 1).flatten(1).numpy() for part in (images_N3HW, tables_N3T.contiguous(), found))
     kernels.look_up(*channels)
     return found

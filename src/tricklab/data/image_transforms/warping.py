@@ -15,7 +15,7 @@ def warp(images_N3HW: Tensor, matrices_N23: Tensor, fill: Sequence[int]) -> Tens
     """Move pixels by affine maps, bilinear, each image by its own.
 
     Args:
-        images_N3HW: uint8 (N, 3, H, W), contiguous.
+        images_N3HW: uint8 (N, 3, H, W).
         matrices_N23: float64 (N, 2, 3), from places (x, y, 1) of the result to places (x, y) of the image, in pixels;
             the centre of the first pixel is (0.5, 0.5), as in Pillow's ``Image.transform``.
         fill: colour of places outside the image.
@@ -23,9 +23,11 @@ def warp(images_N3HW: Tensor, matrices_N23: Tensor, fill: Sequence[int]) -> Tens
     Returns:
         uint8 (N, 3, H, W), rounded. Places less than half a pixel inside the edge take the edge's value, as in Pillow.
     """
-    found = torch.empty_like(images_N3HW)
+    found = torch.empty(images_N3HW.shape, dtype=torch.uint8)
     colour = np.asarray(fill, dtype=np.uint8)
-    kernels.warp(images_N3HW.numpy(), matrices_N23.to(torch.float64).contiguous().numpy(), colour, found.numpy())
+    kernels.warp(
+        images_N3HW.contiguous().numpy(), matrices_N23.to(torch.float64).contiguous().numpy(), colour, found.numpy()
+    )
     return found
 
 
