@@ -20,6 +20,8 @@ def has_running_statistics(model: nn.Module) -> bool:
 def reestimate_statistics(model: nn.Module, batches: Iterable[Any], forward: Callable[[nn.Module, Any], object]) -> int:
     """Replace the running statistics by the plain mean over batches, as ``torch.optim.swa_utils.update_bn``.
 
+    Normalisations that are in evaluation mode in a model that is in training mode are frozen: they keep theirs.
+
     Args:
         model: gets new running statistics; every module's training mode is restored.
         batches: training batches; several hundred are usually enough.
@@ -28,12 +30,16 @@ def reestimate_statistics(model: nn.Module, batches: Iterable[Any], forward: Cal
     Returns:
         Number of batches used.
     """
-    norms = [module for module in model.modules() if isinstance(module, Norm) and module.track_running_stats]
+    known = [module for module in model.modules() if isinstance(module, Norm) and module.track_running_stats]
+    frozen = [norm for norm in known if model.training and not norm.training]
+    norms = [norm for norm in known if norm not in frozen]
     modes = {module: module.training for module in model.modules()}
     momenta = {norm: norm.momentum for norm in norms}
     used = 0
     try:
         model.train()
+        for norm in frozen:
+            norm.eval()
         for norm in norms:
             norm.reset_running_stats()
             # None: cumulative mean
