@@ -7,9 +7,10 @@ without a cache, ``ImageFolder`` with transforms on Pillow images, and ``ImageFo
 second table leaves the reading out: pictures are in memory, as they are from a run's first epoch on with tricklab's
 ``cache: memory`` (bytes at the network's size) and as a list of Pillow images for the other sides.
 
-Times are the best of several batches in processor time, all threads together. The sides take turns, and the ratio is the
-median of the turns' ratios, so that a busy machine disturbs all of them alike. RandAugment stands against timm's, whose space it has; torchvision's own draws other
-operations, and its default moves images to the nearest pixel: here all interpolate bilinearly.
+Times are the best of several batches in processor time, all threads together. The sides take turns, and the ratio is
+the median of the turns' ratios, so that a busy machine disturbs all of them alike. RandAugment stands against timm's,
+whose space it has; torchvision's own draws other operations, and its default moves images to the nearest pixel: here
+all interpolate bilinearly.
 """
 
 from __future__ import annotations

@@ -186,3 +186,31 @@ def test_a_file_that_was_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "cut.jpg" in finding["title"]
     code, (finding,) = doctor(tmp_path, FOLDERS | {"data": "  unreadable: skip"}, capsys)
     assert (code, finding["rule"]) == (0, "D17")
+
+
+@pytest.mark.slow
+def test_what_a_run_recorded_tells_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def found(name: str, data: str) -> set[str]:
+        (tmp_path / name).mkdir()
+        grow(tmp_path / name / "data")
+        recipe = write(tmp_path / name, FOLDERS | {"data": data})
+        words = [
+            "train",
+            recipe,
+            "--data",
+            str(tmp_path / name / "data"),
+            "--out",
+            str(tmp_path),
+            "--name",
+            f"run-{name}",
+        ]
+        assert main([*words, "--threads", "1", "train.epochs=3"]) == 0
+        capsys.readouterr()
+        main(["doctor", str(tmp_path / f"run-{name}" / "run" / "0"), "--json"])
+        return {finding["rule"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+
+    rules = {"D08", "D25", "O22"}
+    assert rules <= found(
+        "faulty", f"{WRONG}\n  augment: [{{type: Cutout}}]\n  batch_augment: [{{type: Mixup, p: 0.2}}]"
+    )
+    assert not rules & found("clean", RIGHT)
