@@ -166,7 +166,8 @@ def test_images_in_memory_are_written(capsys, tmp_path):
 def test_stats(capsys, photos):
     text = output(capsys, "stats", photos)
     for words in (
-        "1 pictures are there more than once",
+        "there more than once, byte for byte: 1 picture\n",
+        "no images: 1 file\n",
         "ant/3.png = ant/copy.png",
         "notes.txt",
         "training images: mean",
@@ -188,7 +189,7 @@ def test_stats_report_the_faults_that_a_split_refuses(capsys, photos, tmp_path):
     assert found["duplicates"]["contradictory"] == ["ant/1.png (ant) = bee/odd.png (bee)"]
     assert len(found["unreadable"]) == 1
     assert "cannot be read" in found["split"]["refused"]
-    assert "1 images cannot be read" in output(capsys, "stats", photos)
+    assert "cannot be read: 1 file\n" in output(capsys, "stats", photos)
     asked = ("split", photos, "--out", tmp_path / "s")
     assert "bee/torn.jpg" in output(capsys, *asked, code=2)
     skip = ("data.unreadable=skip",)

@@ -172,3 +172,17 @@ def test_most_saved_again_pictures_are_found(real_data, tmp_path, quality, scale
         save(tmp_path / f"b/{number}.jpg", smaller, quality=quality)
     found = find_duplicates(read(tmp_path)[0])
     assert len(found.contradictions) >= 0.9 * len(files)
+
+
+def test_a_survey_takes_little_more_memory_than_what_it_keeps():
+    count = 1500
+    images = in_memory(count)
+    survey_images(images.take(np.arange(3)), threads=2)
+    tracemalloc.start()
+    found = survey_images(images, threads=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    kept = found.thumbnails.nbytes + found.hashes.nbytes + sum(item.nbytes for item in vars(found.moments).values())
+    assert kept > 1000 * count
+    assert peak < 1.3 * kept
+    assert found.moments.sums[7].tolist() == images.pixels[7].sum(axis=(0, 1)).tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.data.pictures import class_tree
+from tests.data.pictures import class_tree, picture, save
 from tricklab.data.classification import ImageData, check_order
 from tricklab.data.free_memory import free_memory
 from tricklab.data.image_geometry import crop_to_size, fit_to_size
@@ -203,3 +205,26 @@ def test_free_memory_is_what_machine_and_container_leave(tmp_path: Path, files: 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert free_memory(tmp_path / "proc", tmp_path / "groups") == left
+
+
+def test_a_fold_is_the_same_wherever_and_whenever_its_files_were_written(tmp_path: Path) -> None:
+    def prepared(root: Path) -> Any:
+        fold = ImageData(root=str(root), size=8).prepare(Seeds(3, 1))
+        return fold.digest, fold.facts["data/split"]["digest"], fold.assigned.tolist()
+
+    root = class_tree(tmp_path / "here", {"a": 9, "b": 11})
+    first = prepared(root)
+    assert first == prepared(root)
+    for number, path in enumerate(sorted(root.rglob("*.png"))):
+        os.utime(path, (number, number))
+    # written anew in another order, under a link
+    shutil.copytree(root, tmp_path / "moved" / "deep")
+    (tmp_path / "link").symlink_to(tmp_path / "moved/deep")
+    for other in (root, tmp_path / "moved/deep", tmp_path / "link"):
+        assert prepared(other) == first
+    save(root / "a/3.png", picture(77))
+    changed = prepared(root)
+    assert changed[0] != first[0]
+    assert changed[1:] == first[1:]
+    save(root / "a/more.png", picture(78))
+    assert prepared(root)[1] != first[1]

@@ -57,6 +57,7 @@ def divide(
     duplicates: Copies = "group",
     contradictions: Contradictions = "error",
     root: str | None = None,
+    found: Duplicates | None = None,
 ) -> Division:
     """Draw one block's split of the readable images.
 
@@ -66,16 +67,18 @@ def divide(
         duplicates: what becomes of copies of a picture; see :class:`tricklab.data.classification.ImageData`.
         contradictions: what becomes of a picture under two labels.
         root: the folder of the data.
+        found: the images' copies, if they were looked for already.
 
     Raises:
         UserError: contradictions or copies that are not allowed, a split that cannot be drawn or that leaks.
     """
     usable = survey.readable
     units = np.arange(len(images))
-    found: Duplicates | None = None
     dropped: tuple[int, ...] = ()
-    if duplicates != "keep" or contradictions != "keep":
-        found = find_duplicates(images, survey)
+    if duplicates == contradictions == "keep":
+        found = None
+    else:
+        found = find_duplicates(images, survey) if found is None else found
         if contradictions == "error":
             found.check_labels(images)
         if duplicates == "error":
@@ -98,8 +101,9 @@ def refuse_copies(images: ImageList, found: Duplicates) -> None:
     """
     groups = (*found.identical, *found.near)
     if groups:
+        number = f"{len(groups)} picture{'s are' if len(groups) > 1 else ' is'}"
         raise UserError(
-            f"{len(groups)} pictures are there more than once, the first: {found.describe(images, groups[:1])[0]}",
+            f"{number} there more than once, the first: {found.describe(images, groups[:1])[0]}",
             where="data.duplicates",
             fix="remove the copies, or write duplicates: group",
         )

@@ -38,13 +38,14 @@ def show_image_stats(console: Console, found: Mapping[str, Any]) -> None:
         line(f"{over}: mean {mean}, std {std} over {figures['pixels']:,} pixels")
         line(f"  (the mean of the images' own deviations would be {own}: not what to normalise with)")
     copies = found["duplicates"]
-    listed(
-        f"{copies['identical_groups']} pictures are there more than once, byte for byte:", _joined(copies["identical"])
+    identical, near, contradictions = (
+        _count(copies[key], "picture") for key in ("identical_groups", "near_groups", "contradictions")
     )
-    listed(f"{copies['near_groups']} pictures have near-identical copies:", _joined(copies["near"]))
-    listed(f"{copies['contradictions']} pictures stand under more than one label:", copies["contradictory"])
-    listed(f"{len(found['unreadable']):,} images cannot be read:", found["unreadable"])
-    listed(f"{len(found['skipped']):,} files are no images:", found["skipped"])
+    listed(f"there more than once, byte for byte: {identical}", _joined(copies["identical"]))
+    listed(f"with near-identical copies: {near}", _joined(copies["near"]))
+    listed(f"under more than one label: {contradictions}", copies["contradictory"])
+    listed(f"cannot be read: {_count(len(found['unreadable']), 'file')}", found["unreadable"])
+    listed(f"no images: {_count(len(found['skipped']), 'file')}", found["skipped"])
     if "refused" in found["split"]:
         line(f"no split can be drawn: {found['split']['refused']}")
 
@@ -69,6 +70,10 @@ def show_image_split(console: Console, found: Mapping[str, Any]) -> None:
 
 def _numbers(values: Sequence[float]) -> str:
     return f"[{', '.join(f'{value:.4f}' for value in values)}]"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _joined(groups: Sequence[Sequence[str]]) -> list[str]:

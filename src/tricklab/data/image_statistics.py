@@ -66,6 +66,11 @@ class ImageMoments:
         """The moments of some images, by their numbers or by a mask (N,)."""
         return ImageMoments(**{key: item[chosen] for key, item in vars(self).items()})
 
+    def put(self, number: int, moments: ImageMoments) -> None:
+        """Write the moments of one image, a list of length 1, into a row."""
+        for key, item in vars(moments).items():
+            getattr(self, key)[number] = item[0]
+
     def pooled(self) -> ChannelStatistics:
         """The statistics of all these images together.
 
@@ -107,6 +112,13 @@ def moments_of(image_HWC: np.ndarray) -> ImageMoments:
         low=present.argmax(axis=1).astype(np.uint8)[None],
         high=(255 - present[:, ::-1].argmax(axis=1)).astype(np.uint8)[None],
     )
+
+
+def no_moments(count: int) -> ImageMoments:
+    """Rows of zeros, to be filled in."""
+    sums = np.zeros((count, 3), dtype=np.int64)
+    low = np.zeros((count, 3), dtype=np.uint8)
+    return ImageMoments(np.zeros(count, dtype=np.int64), sums, sums.copy(), low, low.copy())
 
 
 def join_moments(parts: Sequence[ImageMoments]) -> ImageMoments:

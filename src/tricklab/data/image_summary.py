@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tricklab.data.duplicates import find_duplicates
+from tricklab.data.duplicates import Duplicates, find_duplicates
 from tricklab.data.image_division import Contradictions, Copies, Division, divide
 from tricklab.data.image_list import ImageList
 from tricklab.data.image_survey import Survey, survey_images
@@ -70,8 +70,9 @@ def summarise_images(settings: ImageSettings, seeds: Seeds, progress: Progress |
     }
     try:
         if survey.unreadable and settings.unreadable == "error":
-            raise UserError(f"{len(survey.unreadable):,} images cannot be read, and unreadable: error is set")
-        division = _divide(settings, images, survey, seeds)
+            number = len(survey.unreadable)
+            raise UserError(f"{number:,} image{'s' if number > 1 else ''} cannot be read, and unreadable: error is set")
+        division = _divide(settings, images, survey, seeds, found)
     except UserError as refused:
         return {**everything, "per_class": _per_class(images, None), "split": {"refused": str(refused)}}
     everything["statistics"]["train"] = survey.moments.take(division.sides == "train").pooled().to_dict()
@@ -97,7 +98,9 @@ def summarise_image_split(
     return images, division, {**found, "unreadable": list(survey.unreadable.values())}
 
 
-def _divide(settings: ImageSettings, images: ImageList, survey: Survey, seeds: Seeds) -> Division:
+def _divide(
+    settings: ImageSettings, images: ImageList, survey: Survey, seeds: Seeds, found: Duplicates | None = None
+) -> Division:
     return divide(
         images,
         survey,
@@ -106,6 +109,7 @@ def _divide(settings: ImageSettings, images: ImageList, survey: Survey, seeds: S
         duplicates=settings.duplicates,
         contradictions=settings.contradictions,
         root=settings.root,
+        found=found,
     )
 
 

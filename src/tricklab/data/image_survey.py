@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tricklab.data.image_list import ImageList
-from tricklab.data.image_statistics import ImageMoments, join_moments, moments_of
+from tricklab.data.image_statistics import ImageMoments, moments_of, no_moments
 from tricklab.data.image_threads import map_images
 from tricklab.errors import UserError
 
@@ -76,34 +76,38 @@ def survey_images(
         UserError: unreadable images, with ``error``.
     """
 
-    def one(number: int) -> tuple[np.ndarray, np.uint64, ImageMoments, tuple[int, int]] | str:
+    count = len(images)
+    survey = Survey(
+        sizes=np.zeros((count, 2), dtype=np.int64),
+        thumbnails=np.zeros((count, THUMBNAIL, THUMBNAIL), dtype=np.uint8),
+        hashes=np.zeros(count, dtype=np.uint64),
+        moments=no_moments(count),
+        unreadable={},
+    )
+
+    # rows are filled in where they stay: a million small arrays would take several times their numbers' memory
+    def one(number: int) -> str | None:
         try:
             pixels = images.read(number)
         except UserError as error:
             return str(error)
         if also is not None:
             also(number, pixels)
-        thumbnail, difference_hash = thumbnail_and_hash(pixels)
-        return thumbnail, difference_hash, moments_of(pixels), pixels.shape[:2]
+        survey.thumbnails[number], survey.hashes[number] = thumbnail_and_hash(pixels)
+        survey.sizes[number] = pixels.shape[:2]
+        survey.moments.put(number, moments_of(pixels))
+        return None
 
-    found = map_images(one, len(images), threads=threads, progress=progress)
-    broken = {number: item for number, item in enumerate(found) if isinstance(item, str)}
-    if broken and unreadable == "error":
+    found = map_images(one, count, threads=threads, progress=progress)
+    survey.unreadable.update({number: why for number, why in enumerate(found) if why is not None})
+    if survey.unreadable and unreadable == "error":
+        told = list(survey.unreadable.values())
         raise UserError(
-            f"{len(broken):,} of {len(images):,} images cannot be read: " + "; ".join(list(broken.values())[:5])
-            + (" …" if len(broken) > 5 else ""),
+            f"{len(told):,} of {count:,} images cannot be read: {'; '.join(told[:5])}{' …' if len(told) > 5 else ''}",
             where=images.name,
             fix="mend or remove them, or write unreadable: skip",
-        )  # fmt: skip
-    nothing = (np.zeros((THUMBNAIL, THUMBNAIL), np.uint8), np.uint64(0), _no_moments(), (0, 0))
-    rows = [nothing if isinstance(item, str) else item for item in found]
-    return Survey(
-        sizes=np.array([row[3] for row in rows], dtype=np.int64),
-        thumbnails=np.stack([row[0] for row in rows]),
-        hashes=np.array([row[1] for row in rows], dtype=np.uint64),
-        moments=join_moments([row[2] for row in rows]),
-        unreadable=broken,
-    )
+        )
+    return survey
 
 
 def thumbnail_and_hash(pixels_HWC: np.ndarray) -> tuple[np.ndarray, np.uint64]:
@@ -116,8 +120,3 @@ def thumbnail_and_hash(pixels_HWC: np.ndarray) -> tuple[np.ndarray, np.uint64]:
     small = np.asarray(grey.resize((9, 8), Image.Resampling.BILINEAR))
     brighter = (small[:, 1:] > small[:, :-1]).ravel()
     return thumbnail, _BITS[brighter].sum(dtype=np.uint64)
-
-
-def _no_moments() -> ImageMoments:
-    zero = np.zeros((1, 3), dtype=np.int64)
-    return ImageMoments(np.zeros(1, dtype=np.int64), zero, zero, zero.astype(np.uint8), zero.astype(np.uint8))
