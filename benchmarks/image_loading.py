@@ -195,11 +195,11 @@ def main() -> int:
     options = parser("image files to training batches")
     options.add_argument("--data", type=Path, help="folder with one folder a class, instead of drawn pictures")
     options.add_argument("--size", type=int, default=224)
-    options.add_argument("--batch", type=int, default=64)
+    options.add_argument("--batch", type=int, default=32)
     options.add_argument("--only", choices=[*SETS, "RandomResizedCrop"])
     asked = options.parse_args()
     torch.set_num_threads(1)
-    repeats = 3 if asked.quick else 9
+    repeats = 5 if asked.quick else 9
     with tempfile.TemporaryDirectory() as drawn:
         if asked.data is None:
             draw_files(Path(drawn), 2 * asked.batch)

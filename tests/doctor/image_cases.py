@@ -34,6 +34,8 @@ def _given(mean: list[float], std: list[float]) -> Evidence:
         "train": {"mean": [0.30, 0.31, 0.32], "std": [0.2] * 3, "mean_of_image_stds": [0.15] * 3},
         "all": {"mean": [0.303, 0.312, 0.321], "std": [0.2] * 3, "mean_of_image_stds": [0.15] * 3},
     }
+    for about in statistics.values():
+        about["mean_of_image_means"] = about["mean"]
     used = {"name": "given", "mean": mean, "std": std}
     shown = {
         "mean": [(m - u) / s for m, u, s in zip(statistics["train"]["mean"], mean, std, strict=True)],

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torchvision.datasets import ImageFolder
+from torchvision.transforms.functional import to_tensor as transform_to_tensor
 
 from tests.data.pictures import picture, save
 from tricklab.cli.main import main
@@ -214,3 +217,48 @@ def test_what_a_run_recorded_tells_the_same(tmp_path: Path, capsys: pytest.Captu
         "faulty", f"{WRONG}\n  augment: [{{type: Cutout}}]\n  batch_augment: [{{type: Mixup, p: 0.2}}]"
     )
     assert not rules & found("clean", RIGHT)
+
+
+def as_many_scripts_do(folder: Path) -> tuple[list[float], list[float]]:
+    """Mean and deviation the way of document 004: batches of one image, means added up, over all folders."""
+    tensors = [transform_to_tensor(image) for image, _ in ImageFolder(str(folder))]
+    means = torch.stack([one.mean(dim=(1, 2)) for one in tensors]).mean(dim=0)
+    deviations = torch.stack([one.std(dim=(1, 2)) for one in tensors]).mean(dim=0)
+    return [round(v, 6) for v in means.tolist()], [round(v, 6) for v in deviations.tolist()]
+
+
+def check_document_004(folder: Path, capsys: pytest.CaptureFixture[str], size: int) -> dict[str, dict[str, Any]]:
+    """A recipe that says what the document's script says; the statistics that it computed are used."""
+    mean, std = as_many_scripts_do(folder / "data")
+    data = (
+        f"  normalise: {{mean: {mean}, std: {std}}}\n  duplicates: keep\n  augment: [{{type: Cutout}}]\n"
+        "  batch_augment: [{type: MixupOrCutMix, prob: 0.1}]"
+    )
+    place = Path(write(folder, FOLDERS | {"split": "{type: Stratified, train: 0.7, val: 0.3}", "data": data}))
+    ema = "evaluate: {averaging: {type: Ema, decay: 0.9999, warmup: false}, weights: average}\n"
+    place.write_text(place.read_text().replace("size: 12", f"size: {size}") + ema)
+    capsys.readouterr()
+    assert main(["doctor", str(place), "--data", str(folder / "data"), "--json"]) == 0
+    found = {finding["rule"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert {"D18", "D19", "D25", "O22", "S05"} <= set(found)
+    pooled, given = (np.array(found["D18"]["numbers"][key]) for key in ("pooled", "given"))
+    assert (given < pooled).all()
+    assert given.tolist() == std
+    assert found["D19"]["numbers"]["given"] == mean
+    return found
+
+
+def test_the_script_of_document_004_as_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grow(tmp_path / "data")
+    check_document_004(tmp_path, capsys, 12)
+
+
+@pytest.mark.slow
+def test_the_script_of_document_004_on_its_own_kind_of_images(
+    real_data: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").symlink_to(real_data("classification/plant_seedlings"))
+    found = check_document_004(tmp_path, capsys, 64)
+    assert found["D05"]["numbers"]["crossing"]["val"] > 0
+    pooled, given = (np.array(found["D18"]["numbers"][key]) for key in ("pooled", "given"))
+    assert (pooled / given).tolist() == pytest.approx([1.18, 1.13, 1.11], abs=0.02)

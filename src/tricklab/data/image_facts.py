@@ -10,6 +10,7 @@ from PIL import Image
 
 from tricklab.data.duplicates import Duplicates
 from tricklab.data.image_list import ImageList
+from tricklab.data.image_statistics import ImageMoments
 from tricklab.data.image_survey import Survey
 from tricklab.data.image_threads import map_images
 from tricklab.errors import UserError
@@ -42,13 +43,14 @@ def image_facts(
     Returns:
         ``data/class_names``; ``data/copies`` (``crossing``: images of val and test with a copy among the training
         images; ``examples``; ``contradictory``); ``data/statistics`` of ``train`` and ``all`` images (``mean``,
-        ``std``, ``mean_of_image_stds``); ``data/normalised`` (mean and deviation of training pixels after
-        normalisation); ``data/shapes``; ``data/skipped_files``.
+        ``std``, and the means of the images' own, ``mean_of_image_means`` and ``mean_of_image_stds``);
+        ``data/normalised`` (mean and deviation of training pixels after normalisation); ``data/shapes``;
+        ``data/skipped_files``.
     """
     readable = survey.readable
     train = (sides == "train") & readable
     statistics = {
-        name: {key: value.tolist() for key, value in vars(survey.moments.take(chosen).pooled()).items() if key in _KEPT}
+        name: _statistics(survey.moments.take(chosen))
         for name, chosen in (("train", train), ("all", readable))
         if chosen.any()
     }
@@ -62,7 +64,11 @@ def image_facts(
     }
 
 
-_KEPT = ("mean", "std", "mean_of_image_stds")
+def _statistics(moments: ImageMoments) -> dict[str, list[float]]:
+    found = moments.pooled()
+    own_means = (moments.sums / moments.pixels[:, None] / 255).mean(axis=0)
+    values = {key: getattr(found, key) for key in ("mean", "std", "mean_of_image_stds")}
+    return {key: value.tolist() for key, value in {**values, "mean_of_image_means": own_means}.items()}
 
 
 def file_kinds(images: ImageList) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from tricklab.doctor.code import Call, Code
 from tricklab.doctor.code_rules._base import code_rule
 from tricklab.doctor.finding import Finding
+from tricklab.statistics.exponential_average import half_life, initial_share, updates_until
 
 _STEPS = 10_000
 _LEFT = 0.05
@@ -19,16 +18,16 @@ def average_forgets_slowly(code: Code) -> Finding | None:
     if not found:
         return None
     decay, line = max(found)
-    needed = math.ceil(math.log(_LEFT) / math.log(decay))
+    needed = updates_until(_LEFT, decay, warmup=False)
     if needed <= _STEPS or _warms_up(code):
         return None
-    kept = decay**_STEPS
+    kept = initial_share(_STEPS, decay, warmup=False)
     return Finding(
         "S05",
         "warning",
         f"line {line}: with decay {decay:g} the average still holds {kept:.0%} of the initial weights after "
         f"{_STEPS:,} steps; {needed:,} steps leave 5 %",
-        {"decay": decay, "left_after_10000": kept, "steps_to_5_percent": needed, "half_life": -1 / math.log2(decay)},
+        {"decay": decay, "left_after_10000": kept, "steps_to_5_percent": needed, "half_life": half_life(decay)},
         (
             "without pre-trained weights these are random numbers, so the average scores below the raw weights until "
             "they are gone; with pre-trained weights the same average looks fine",

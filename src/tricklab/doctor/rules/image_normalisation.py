@@ -91,7 +91,7 @@ class MeanOfDeviations(Rule):
 
 
 class StatisticsOfAll(Rule):
-    """The given mean is that of all images, evaluated ones included.
+    """The given mean is that of all images, evaluated ones included; over their pixels or over the images' own means.
 
     Args:
         close: largest difference of any channel from the mean of all images.
@@ -107,7 +107,8 @@ class StatisticsOfAll(Rule):
         used, about = evidence.fact("data/normalise") or {}, evidence.fact("data/statistics") or {}
         if used.get("name") != "given" or not {"train", "all"} <= set(about):
             return None
-        given, train, everything = (np.array(item["mean"]) for item in (used, about["train"], about["all"]))
+        given = np.array(used["mean"])
+        everything, train = (_nearest(given, about[over]) for over in ("all", "train"))
         off, from_train = np.abs(given - everything).max(), np.abs(given - train).max()
         if off > self.close or off >= from_train / 2:
             return None
@@ -121,6 +122,12 @@ class StatisticsOfAll(Rule):
             "compare with data.normalise=dataset on the same blocks: the difference is what the leak is worth",
             _CURE,
         )
+
+
+def _nearest(given: np.ndarray, about: dict[str, list[float]]) -> np.ndarray:
+    """The mean of pixels or that of images, whichever is nearer to the given one."""
+    candidates = [np.array(about[key]) for key in ("mean", "mean_of_image_means")]
+    return min(candidates, key=lambda found: float(np.abs(found - given).max()))
 
 
 def _published(evidence: Evidence, name: str) -> bool:

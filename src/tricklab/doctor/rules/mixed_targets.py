@@ -23,7 +23,7 @@ class SmoothedTwice(Rule):
         if not mixing or not smoothing:
             return None
         names = ", ".join(str(item["type"]) for item in mixing)
-        chance = max(float(item.get("p", 1.0)) for item in mixing)
+        chance = max(_chance(item)[1] for item in mixing)
         return Finding(
             self.id,
             "note",
@@ -44,16 +44,16 @@ class MixedHardlyEver(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         for place, item in enumerate(_mixing(evidence)):
-            chance = float(item.get("p", 1.0))
+            key, chance = _chance(item)
             if chance < 0.5:
                 return Finding(
                     self.id,
                     "note",
-                    f"{item['type']} with p={chance:g} leaves {1 - chance:.0%} of the batches as they are",
+                    f"{item['type']} with {key}={chance:g} leaves {1 - chance:.0%} of the batches as they are",
                     {"p": chance},
-                    ("p was taken for the strength, which is alpha",),
-                    "compare with p=1 on the same blocks before saying what mixing does",
-                    (f"data.batch_augment.{place}.p=1.0",),
+                    (f"{key} was taken for the strength, which is alpha",),
+                    f"compare with {key}=1 on the same blocks before saying what mixing does",
+                    (f"data.batch_augment.{place}.{key}=1.0",),
                 )
         return None
 
@@ -88,6 +88,12 @@ class MixedTrainingLoss(Rule):
             ("mixed targets have an entropy of their own, which the loss cannot go below",),
             "tricklab test RUN --split train scores the unmixed training images",
         )
+
+
+def _chance(item: dict[str, Any]) -> tuple[str, float]:
+    """Key and value of the chance that a batch is mixed."""
+    key = "prob" if "prob" in item else "p"
+    return key, float(item.get(key, 1.0))
 
 
 def _mixing(evidence: Evidence) -> list[dict[str, Any]]:
