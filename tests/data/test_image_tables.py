@@ -60,6 +60,7 @@ def test_other_names_delimiter_suffix_folder_and_a_byte_order_mark(table):
         (("image,label", "image,image"), {"label": "split"}, r"two columns are named 'image'"),
         ((ROWS[24:], ""), {}, "the table has no rows"),
         ((ROWS, ""), {}, "no column 'image'"),
+        ((",", ";"), {}, r"no column 'image'\. its columns stand apart by ';', not by ','"),
         (("crow", "ant"), {}, "only one class, ant"),
         (("d.png", '"d.png'), {}, "the table is torn"),
         (("", ""), {"delimiter": ",,"}, "a delimiter is one character"),
@@ -130,6 +131,20 @@ def test_the_kits_numbers_need_the_kits_table(imagenet):
     (imagenet / "truth.txt").write_text("1\n2\n2\n1\n")
     with pytest.raises(UserError, match=r"not the development kit's meta\.mat"):
         read(imagenet, "ImageNetFolders", labels="truth.txt", meta="meta.mat")
+    whole = (imagenet / "meta.mat").read_bytes()
+    for torn in (b"", whole[:90], whole[:200], b"hello"):
+        (imagenet / "meta.mat").write_bytes(torn)
+        with pytest.raises(UserError, match=r"not the development kit's meta\.mat"):
+            read(imagenet, "ImageNetFolders", labels="truth.txt", meta="meta.mat")
+
+
+def test_label_files_that_hold_no_labels(imagenet):
+    (imagenet / "truth.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"truth\.txt: this is no text file of labels"):
+        read(imagenet, "ImageNetFolders", labels="truth.txt")
+    (imagenet / "truth.txt").write_text(" \n\n")
+    with pytest.raises(UserError, match=r"truth\.txt: there are no labels here"):
+        read(imagenet, "ImageNetFolders", labels="truth.txt")
 
 
 @pytest.mark.parametrize(

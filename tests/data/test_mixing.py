@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from timm.data import mixup as timm_mixup
+from timm.loss import SoftTargetCrossEntropy
 
 from tricklab.data.batch_transforms.mixing import Mixer, mix, one_hot
 from tricklab.errors import UserError
@@ -146,6 +147,26 @@ def test_boxes_lie_inside_and_their_area_is_the_share() -> None:
     cut_off = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / (31 * 45)
     assert (1 - drawn - cut_off > -0.01).all()
     assert (1 - drawn - cut_off > 0.05).any()
+
+
+@pytest.mark.parametrize("count", [6, 7])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_smoothed_loss_of_a_mixed_batch_is_timms(count: int, smoothing: float) -> None:
+    given = batch(count)
+    mixed = mixer({"type": "Mixup"})(given, np.random.default_rng(3), 0.0)
+    even = count // 2 * 2
+    # timm refuses odd batches: what it makes of the two halves around the middle image, which stays
+    pairs = torch.cat([torch.arange(even // 2), torch.arange(count - even // 2, count)])
+    share = float(mixer({"type": "Mixup"}).draw(count, 12, 10, np.random.default_rng(3))[0][0])
+    expected = torch.empty(count, 5)
+    expected[pairs] = timm_mixup.mixup_target(given["target"][pairs], 5, share, smoothing)
+    if count % 2:
+        middle = given["target"][count // 2 : count // 2 + 1]
+        expected[count // 2] = timm_mixup.one_hot(middle, 5, 1 - smoothing + smoothing / 5, smoothing / 5)[0]
+    logits = torch.randn(count, 5, generator=torch.Generator().manual_seed(1))
+    loss = build("loss", {"type": "CrossEntropyLoss", "label_smoothing": smoothing}, class_counts=None)(logits, mixed)
+    assert loss.item() == pytest.approx(SoftTargetCrossEntropy()(logits, expected).item(), rel=1e-6)
+    assert 0 < share < 1
 
 
 def test_mixing_twice_keeps_targets_a_distribution() -> None:

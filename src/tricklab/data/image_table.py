@@ -101,7 +101,9 @@ def read_table(path: Path, wanted: Sequence[str], delimiter: str = ",", optional
             present = [*wanted, *(name for name in optional if name in header)]
             for name in present:
                 if name not in header:
-                    raise UserError(f"no column {name!r}", where=f"{path}:1", fix=nearest(name, header))
+                    raise UserError(
+                        f"no column {name!r}", where=f"{path}:1", fix=_which_columns(name, header, delimiter)
+                    )
                 if header.count(name) > 1:
                     raise UserError(f"two columns are named {name!r}", where=f"{path}:1")
             places = [(name, header.index(name)) for name in present]
@@ -122,3 +124,11 @@ def read_table(path: Path, wanted: Sequence[str], delimiter: str = ",", optional
     if not lines:
         raise UserError("the table has no rows", where=str(path))
     return Table(path, columns, lines)
+
+
+def _which_columns(name: str, header: Sequence[str], delimiter: str) -> str:
+    """The nearest column; where the whole header is one, the sign that it seems to be divided by."""
+    other = next((sign for sign in ";\t|," if len(header) == 1 and sign != delimiter and sign in header[0]), None)
+    if other is None:
+        return nearest(name, header)
+    return f"its columns stand apart by {other!r}, not by {delimiter!r}"

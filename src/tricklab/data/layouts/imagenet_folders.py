@@ -60,8 +60,7 @@ class ImageNetFolders:
         assert self.labels is not None
         file = find_file(self.labels, self.root, key="data.images.labels")
         found = list_folder(folder / "val")
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-        lines = [line for line in lines if line]
+        lines = _lines(file)
         numbers = all(line.isdecimal() for line in lines)
         wnids = self._by_order(file, lines, found.images) if numbers else _by_name(file, lines)
         images: dict[str, list[Path]] = {name: [] for name in train.images}
@@ -96,6 +95,18 @@ class ImageNetFolders:
         return found
 
 
+def _lines(file: Path) -> list[str]:
+    """What stands in a text file, without blank lines."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("this is no text file of labels", where=str(file)) from None
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if not found:
+        raise UserError("there are no labels here", where=str(file))
+    return found
+
+
 def _by_name(file: Path, lines: list[str]) -> dict[str, str]:
     """{an image's name without suffix: wnid}; a header line without a wnid is allowed."""
     found: dict[str, str] = {}
@@ -119,5 +130,5 @@ def _numbered_wnids(path: Path) -> dict[int, str]:
     try:
         synsets = scipy.io.loadmat(path, squeeze_me=True)["synsets"]
         return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
-    except (KeyError, ValueError, TypeError, IndexError, NotImplementedError):
+    except (KeyError, ValueError, TypeError, IndexError, NotImplementedError, scipy.io.matlab.MatReadError):
         raise UserError("this is not the development kit's meta.mat", where=str(path)) from None
