@@ -10,8 +10,8 @@ from torch import nn
 from tests.engine.conftest import MakeRun
 from tricklab.engine import execute, load_run
 from tricklab.engine.averagings import averaging_key, carrying
-from tricklab.engine.ensemble import Ensemble, log_mean_probability, member_count, member_weights, shaped_for
 from tricklab.engine.evaluation import evaluating
+from tricklab.inference.ensemble import Ensemble, log_mean_probability, member_count, member_weights, shaped_for
 from tricklab.records import Evidence, load_tree
 
 LENGTH = ["train.epochs=2"]

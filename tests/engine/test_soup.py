@@ -14,8 +14,8 @@ from tests.engine.conftest import MakeRun, comparable
 from tests.engine.test_resume import at_step
 from tricklab.engine import execute
 from tricklab.engine.averagings import averaging_key
-from tricklab.engine.ensemble import member_weights
 from tricklab.errors import UserError
+from tricklab.inference.ensemble import member_weights
 from tricklab.records import Evidence, RunFolder, load_tree
 
 LENGTH = ["train.epochs=2", "train.log_every={iterations: 1}"]

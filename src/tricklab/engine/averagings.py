@@ -12,9 +12,9 @@ from torch import nn
 
 from tricklab import registry
 from tricklab.engine.clock import RunClock
-from tricklab.engine.ensemble import member_count, shaped_for
 from tricklab.engine.greedy_soup import greedy_members
 from tricklab.errors import UserError
+from tricklab.inference.ensemble import member_count, shaped_for
 from tricklab.optim.averaging import Averaging, State, plain_state
 from tricklab.optim.averaging_key import averaging_key as averaging_key
 from tricklab.optim.soup import Soup

@@ -13,16 +13,16 @@ import torch
 from torch import nn
 
 from tricklab.engine.averagings import State, carrying
-from tricklab.engine.ensemble import member_weights, shaped_for
 from tricklab.engine.evaluation import Scored, evaluating, repeat_difference, score
 from tricklab.engine.fit import DONE
 from tricklab.engine.journal import NonFinite, Sink, peak_memory_mb
 from tricklab.engine.observations import drained, observed
 from tricklab.engine.prepared import Prepared
 from tricklab.engine.sources import recorded_sources
-from tricklab.errors import UserError
+from tricklab.inference.ensemble import member_weights, shaped_for
 from tricklab.metrics import metric_code, oscillation, samples_to_loss
 from tricklab.models.initial_weights import skipping_initial_weights
+from tricklab.models.strict_load import strict_load as strict_load
 from tricklab.observe import listening
 from tricklab.records import RunFolder, load_tree
 from tricklab.records.environment import versions
@@ -58,31 +58,6 @@ def load_weights(prepared: Prepared, path: Any) -> tuple[nn.Module, dict[str, An
         model = shaped_for(prepared.task.build_model(), weights)
     found = strict_load(model, weights, str(path))
     return model.float().to(prepared.device), found
-
-
-def strict_load(model: nn.Module, weights: Mapping[str, torch.Tensor], where: str) -> dict[str, Any]:
-    """Load weights, every key accounted for: ``missing``, ``unexpected``, number ``loaded``.
-
-    Raises:
-        UserError: keys or shapes do not fit; names the first of them.
-    """
-    own = model.state_dict()
-    missing, unexpected = sorted(set(own) - set(weights)), sorted(set(weights) - set(own))
-    if missing or unexpected:
-        raise UserError(
-            f"the weights do not fit the model: {len(missing)} keys missing (first: {missing[:1]}), "
-            f"{len(unexpected)} unexpected (first: {unexpected[:1]})",
-            where=where,
-            fix="evaluate with the recipe that stands beside the weights",
-        )
-    shapes = [name for name in own if own[name].shape != weights[name].shape]
-    if shapes:
-        raise UserError(
-            f"{shapes[0]} has shape {tuple(weights[shapes[0]].shape)}, the model needs {tuple(own[shapes[0]].shape)}",
-            where=where,
-        )
-    model.load_state_dict(weights, strict=True)
-    return {"missing": missing, "unexpected": unexpected, "loaded": len(own)}
 
 
 def finish(prepared: Prepared, origin: Origin, started: float, sinks: Sequence[Sink] = ()) -> dict[str, Any]:

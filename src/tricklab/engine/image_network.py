@@ -19,20 +19,13 @@ from tricklab.data.image_geometry import as_tensor, fit_to_size
 from tricklab.data.image_normalisation import Normalisation
 from tricklab.data.image_reading import read_image
 from tricklab.data.image_threads import map_images
-from tricklab.engine.ensemble import shaped_for
-from tricklab.engine.finish import strict_load
 from tricklab.engine.trainer import pick_device
 from tricklab.errors import UserError
 from tricklab.inference.postprocess import asked_through
-from tricklab.models.initial_weights import skipping_initial_weights
 from tricklab.ops.denormals import flushing_denormals
-from tricklab.optim.averaging_key import averaging_key
-from tricklab.recipe import load, resolve, settings
 from tricklab.recipe.schema import Settings
-from tricklab.records import RunFolder, load_tree
-from tricklab.records.sibling import sibling
-from tricklab.seeds import Seeds
-from tricklab.tasks.networks import build_image_network
+from tricklab.records import RunFolder
+from tricklab.tasks.run_network import network_of
 
 Unreadable = Literal["error", "skip"]
 _AHEAD = 2
@@ -104,31 +97,11 @@ def open_image_network(
         UserError: the run is not finished or of another task, its model has no weights, or its files are damaged.
     """
     run = RunFolder.open(folder)
-    state = run.status()["state"]
-    if state != "finished":
-        fix = f"tricklab resume {os.fspath(folder)}" if state in ("interrupted", "running", "planned") else None
-        raise UserError(f"this run is {state}, so there is nothing to load", where=os.fspath(folder), fix=fix)
-    chosen = settings(resolve(load(run.recipe)))
-    if chosen.task != "classification":
-        raise UserError(f"a run on images is needed, this one is of {chosen.task}", where=os.fspath(folder))
+    found = network_of(run)
     torch.set_num_threads(threads or run.provenance()["execution"]["threads"])
-    source = sibling(run) or run
-    fitted = load_tree(source.checkpoint("fitted"))
-    size = (int(fitted["size"][0]), int(fitted["size"][1]))
-    normalisation = Normalisation(str(fitted["normalise"]), tuple(fitted["mean"]), tuple(fitted["std"]))
-    classes = tuple(str(name) for name in fitted["class_names"])
-    averaging = chosen.evaluate.averaging if chosen.evaluate.weights == "average" else None
-    place = source.checkpoint("weights" if averaging is None else f"average-{averaging_key(averaging)}")
-    with skipping_initial_weights():
-        seeds = Seeds(chosen.seed, int(run.declared["block"]))
-        model = build_image_network(chosen, seeds, len(classes), size, normalisation.name)
-    if not isinstance(model, nn.Module):
-        raise UserError(f"{chosen.model['type']} keeps no weights", where=os.fspath(folder), fix="this is for networks")
-    weights = load_tree(place)
-    model = shaped_for(model, weights)
-    strict_load(model, weights, str(place))
     where = pick_device(device or "auto")
-    return ImageNetwork(run, chosen, model.float().eval().to(where), classes, size, normalisation, where)
+    model = found.model.eval().to(where)
+    return ImageNetwork(run, found.settings, model, found.classes, found.size, found.normalisation, where)
 
 
 def predicted_batches(

@@ -10,6 +10,7 @@ from tricklab import registry
 from tricklab.data.image_normalisation import FIXED, Normalisation, given_normalisation
 from tricklab.errors import UserError
 from tricklab.models.initial_weights import remembered
+from tricklab.models.network_input import network_input
 from tricklab.registry import Kind, component
 from tricklab.seeds import Seeds
 from tricklab.tasks.teacher import Student, Teacher
@@ -30,7 +31,7 @@ def trained_network(
 
     Args:
         model: the network, with ``weights: FILE`` or ``pretrained: true``.
-        normalise: what it expects: ``model`` as its published weights do (timm), ``imagenet``, ``half``, ``none``
+        normalise: what it expects: ``model`` as its published weights do, ``imagenet``, ``half``, ``none``
             (bytes / 255), or {mean: [3 numbers], std: [3 numbers]}.
         size: pixels of a square's side, or [height, width], that it expects; null: the student's.
         student: whom it teaches.
@@ -59,21 +60,15 @@ def trained_network(
             where="teacher.model",
             fix="train it on these classes first, then name its folder",
         )
-    return Teacher(made, name, student, _normalisation(made, normalise, name), wanted)
+    return Teacher(made, name, student, _normalisation(model, normalise), wanted)
 
 
-def _normalisation(model: nn.Module, wanted: str | dict[str, list[float]], name: str) -> Normalisation:
+def _normalisation(model: dict[str, Any], wanted: str | dict[str, list[float]]) -> Normalisation:
     if isinstance(wanted, dict):
         if set(wanted) != {"mean", "std"}:
             raise UserError(f"expected mean and std, not {', '.join(wanted) or 'nothing'}", where="teacher.normalise")
         return given_normalisation(wanted["mean"], wanted["std"], "teacher.normalise")
     if wanted != "model":
         return Normalisation(wanted, *FIXED[wanted])
-    about: Any = getattr(model, "pretrained_cfg", {})
-    if not about.get("mean") or not about.get("std"):
-        raise UserError(
-            f"{name} does not say how its images were normalised",
-            where="teacher.normalise",
-            fix="imagenet, half, none or {mean: […], std: […]}",
-        )
-    return given_normalisation(about["mean"], about["std"], "teacher.normalise")
+    about = network_input(model, "teacher.normalise")
+    return Normalisation("model", about.mean, about.std)
