@@ -25,7 +25,8 @@ class ChannelStatistics:
         mean, std: float64 (3,), over all pixels of all images, each pixel counted once; the population's deviation.
         minimum, maximum: float64 (3,).
         mean_of_image_stds: float64 (3,), the mean over images of each image's own deviation. It leaves out how images
-            differ from each other, so it is too small to normalise with; it is here to be compared.
+            differ from each other, so (for images of one size) it is too small to normalise with; it is here to be
+            compared.
         pixels: how many pixels were counted.
         images: how many images.
     """
