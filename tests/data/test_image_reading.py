@@ -33,8 +33,9 @@ def test_jpeg_is_what_pillow_decodes_and_the_suffix_means_nothing(tmp_path):
     assert np.array_equal(read_image(tmp_path / "a.png"), expected)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_obeyed(tmp_path, orientation):
+def test_orientation_is_obeyed(tmp_path, orientation, suffix):
     pixels = picture(3)
     turned = {
         1: pixels,
@@ -48,7 +49,8 @@ def test_orientation_is_obeyed(tmp_path, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = save(tmp_path / "a.png", pixels, exif=exif)
+    more = {"lossless": True} if suffix == "webp" else {}
+    path = save(tmp_path / f"a.{suffix}", pixels, exif=exif, **more)
     assert np.array_equal(read_image(path), turned)
 
 
@@ -126,6 +128,13 @@ def test_sixteen_bits_keep_their_range(tmp_path, suffix):
     assert np.array_equal(found, np.floor(values / 257 + 0.5))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_files_in_which_white_is_zero(tmp_path, dtype):
+    values = np.array([[0, 0], [0, np.iinfo(dtype).max]], dtype)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite")
+    assert read_image(tmp_path / "a.tif")[..., 1].tolist() == [[255, 255], [255, 0]]
+
+
 def test_sixteen_bits_with_a_transparent_value_keep_their_range_too(tmp_path):
     values = np.array([[0, 257, 25_700], [40_000, 500, 65_535]], np.uint16)
     found = read_image(save(tmp_path / "a.png", Image.fromarray(values), transparency=40_000))[..., 0]
@@ -139,7 +148,7 @@ def test_sixteen_bit_colour_and_32_bit_whole_numbers(tmp_path):
     tifffile.imwrite(tmp_path / "i.tif", values[..., 0].astype(np.int32))
     assert np.array_equal(read_image(tmp_path / "i.tif")[..., 2], np.floor(values[..., 0] / 257 + 0.5))
     tifffile.imwrite(tmp_path / "big.tif", values[..., 0].astype(np.int32) * 40)
-    with pytest.raises(UserError, match=r"big\.tif: its pixels are 32-bit numbers from .*, whose range is unknown"):
+    with pytest.raises(UserError, match=r"big\.tif: its pixels are whole numbers from .*, whose range is unknown"):
         read_image(tmp_path / "big.tif")
     tifffile.imwrite(tmp_path / "f.tif", values[..., 0].astype(np.float32))
     with pytest.raises(UserError, match=r"f\.tif: its pixels are floating-point"):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from tricklab.errors import UserError
 
@@ -15,7 +15,7 @@ SUFFIXES = (
     ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
-_ORIENTATION = 0x0112
+_ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0106, 0
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -93,6 +93,9 @@ def _rgb(image: Image.Image, where: str) -> Image.Image:
     if image.mode in _SIXTEEN_BITS or image.mode == "I":
         values = np.asarray(image)
         grey = _eight_bits(values, where)
+        # Pillow turns such images of 8 bits around, but not of 16
+        if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            grey = 255 - grey
         hidden = image.info.get("transparency")
         if isinstance(hidden, int):
             grey[values == hidden] = 255
@@ -115,7 +118,7 @@ def _eight_bits(values: np.ndarray, where: str) -> np.ndarray:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         raise UserError(
-            f"its pixels are 32-bit numbers from {low:,} to {high:,}, whose range is unknown",
+            f"its pixels are whole numbers from {low:,} to {high:,}, whose range is unknown",
             where=where,
             fix="convert it to 8 or 16 bits",
         )
