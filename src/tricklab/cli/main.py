@@ -21,6 +21,7 @@ COMMANDS = {
         "train": "train and evaluate one recipe",
         "test": "per-class report of a run on its test set",
         "predict": "classes of images, class maps of whole scenes",
+        "export": "a run's network as an ONNX or torch file",
         "resume": "go on with a stopped run or experiment",
         "status": "what runs, what is finished, how long it will take",
         "line": "loss along the line from the last to the averaged weights",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from tricklab.ops.selective_scan.exportable import exportable_scan
 from tricklab.ops.selective_scan.operator import fused_scan
 from tricklab.ops.selective_scan.parallel import parallel_scan
 from tricklab.ops.selective_scan.reference import reference_scan
@@ -56,7 +57,8 @@ def selective_scan(
         softplus: False takes delta + delta_bias as dt.
         backend: ``"numba"`` (CPU), ``"triton"`` (GPU), ``"torch"`` (anywhere; a loop over short walks, else a parallel
             scan, which keeps every state), ``"reference"`` (the plain loop), or ``"auto"``: the fused kernel of the
-            tensors' device, ``"torch"`` where there is none. Only ``"torch"`` and ``"reference"`` have second
+            tensors' device, ``"torch"`` where there is none; ``torch.export`` gets a short graph of torch's own
+            operators. Only ``"torch"`` and ``"reference"`` have second
             derivatives.
 
     Returns:
@@ -91,7 +93,7 @@ def selective_scan(
         tensors = (u, delta, A, B, C, D, delta_bias)
         keep = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
         return fused_scan(tensors, (codes, height, width, softplus, chosen), keep)
-    plain = parallel_scan if chosen == "torch" else reference_scan
+    plain = {"torch": parallel_scan, "export": exportable_scan, "reference": reference_scan}[chosen]
     return plain(u, delta, A, B, C, D, delta_bias, walks, (height, width), softplus)
 
 
@@ -141,6 +143,8 @@ def _backend(name: str, u: Tensor) -> str:
         raise ValueError(f"backend 'numba' runs on the CPU, u is on {u.device}")
     if name != "auto":
         return name
+    if torch.compiler.is_exporting():
+        return "export"  # an exported graph must run where tricklab and its compilers are not
     if u.device.type == "cpu":
         return "numba" if _usable("numba") else "torch"
     if u.device.type == "cuda" and u.dtype != torch.float64:
