@@ -146,6 +146,6 @@ def test_branches_that_cannot_be_are_refused() -> None:
         Branches.plan(members=3, start=0.9, lr_ratios=None, total_steps=20)
     with pytest.raises(UserError, match="2 learning rates are given for 3 branches"):
         Branches.plan(members=3, start=0.5, lr_ratios=[1.0, 0.5], total_steps=20)
+    branches = Branches.plan(members=2, start=0.5, lr_ratios=None, total_steps=40)
     with pytest.raises(UserError, match="cannot go back"):
-        branches = Branches.plan(members=2, start=0.5, lr_ratios=None, total_steps=40)
         Schedules([{"type": "ReduceOnPlateau"}], CLOCK, branches)

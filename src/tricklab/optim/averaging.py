@@ -12,7 +12,6 @@ from torch import nn
 from tricklab.errors import UserError
 from tricklab.optim.clock import RunLength
 
-
 State = dict[str, torch.Tensor]
 
 
