@@ -223,6 +223,8 @@ def test_a_given_split_that_leaks_is_refused(capsys, tmp_path):
         (("split", "PHOTOS", "data.splt.type=Stratified"), "did you mean 'split'"),
         (("split", "PHOTOS", "data.split.train=0.9"), "the shares add up to 1.2, not 1"),
         (("stats", "FULL"), "there are no class folders here"),
+        (("stats", "NEW/photos"), "new/photos: no such folder. give a folder of images"),
+        (("split", "NEW/photos"), "new/photos: no such folder"),
         (("split", "demo", "--materialize", "NEW"), "--materialize is for images"),
     ],
 )

@@ -235,7 +235,12 @@ def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[str, An
     from tricklab.registry import build
 
     overrides = [change for change in changes if not change.startswith("+")]
-    if Path(recipe).is_dir():
+    place = Path(recipe)
+    if len(place.parts) > 1 and not place.suffix and not place.exists():
+        raise UserError(
+            "no such folder", where=recipe, fix="give a folder of images, a recipe file, or a recipe's name"
+        )
+    if place.is_dir():
         from tricklab.cli.data_images import settings_of_folder
 
         return "classification", *settings_of_folder(recipe, changes, data)
