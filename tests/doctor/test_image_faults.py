@@ -92,6 +92,18 @@ def printed(root: Path) -> None:
     save(root / "maize" / "cmyk.jpg", Image.fromarray(picture(990, 16, 16)).convert("CMYK"))
 
 
+def wide(root: Path) -> None:
+    for place, name in enumerate(CLASSES):
+        for number in range(8):
+            save(root / name / f"{number}.png", picture(100 * place + number, 16, 40))
+
+
+def small(root: Path) -> None:
+    for place, name in enumerate(CLASSES):
+        for number in range(8):
+            save(root / name / f"{number}.png", picture(100 * place + number, 8, 8))
+
+
 def nothing(root: Path) -> None:
     """No fault in the files."""
 
@@ -104,6 +116,8 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str, tuple[str, ...]]] = {
     "cmyk": (printed, RIGHT, "D27", ("1 of 25 images are CMYK", "maize/cmyk.jpg")),
     "16 bits": (sixteen, RIGHT, "D28", ("24 of 24 images have 16 bits", "nearly black")),
     "cutout before normalisation": (nothing, "  augment: [{type: Cutout}]", "D25", ("holes before normalisation",)),
+    "out of shape": (wide, RIGHT, "D21", ("squashed to 12 × 12, 100% of the images", "the worst 2.5 times")),
+    "smaller than the network's": (small, RIGHT, "D20", ("100% of the images are smaller", "0.67 of it")),
     "wrong mean and std": (nothing, WRONG, "D08", ("after normalisation (given)", "instead of 0 and 1")),
 }  # fmt: skip
 

@@ -146,30 +146,62 @@ def look_up(channels: Any, tables: Any, found: Any) -> None:
 def warp(images: Any, maps: Any, fill: Any, found: Any) -> None:
     """Bilinear affine maps, uint8 (N, 3, H, W); see :func:`tricklab.data.image_transforms.warping.warp`.
 
+    A row at a time in three loops: where each pixel is read, its four neighbours, and what lies between them. The first
+    and the last are turned into vector instructions.
+
     Args:
         maps: float64 (N, 2, 3).
         fill: uint8 (3,).
     """
     height, width = images.shape[2], images.shape[3]
+    inside = np.empty(width, dtype=np.bool_)
+    across, down = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    places, near = np.empty((4, width), dtype=np.uint32), np.empty((4, width), dtype=np.uint8)
+    one, two, three, four = near[0], near[1], near[2], near[3]
     for n in range(images.shape[0]):
-        across_x, across_y, start_x = maps[n, 0, 0], maps[n, 0, 1], maps[n, 0, 2]
-        down_x, down_y, start_y = maps[n, 1, 0], maps[n, 1, 1], maps[n, 1, 2]
-        red, green, blue = images[n, 0], images[n, 1], images[n, 2]
+        matrix, channels, result = maps[n], images[n].reshape(3, height * width), found[n]
         for y in range(height):
-            u0 = across_y * (y + 0.5) + start_x
-            v0 = down_y * (y + 0.5) + start_y
-            for x in range(width):
-                u, v = across_x * (x + 0.5) + u0, down_x * (x + 0.5) + v0
-                if not (0.0 <= u < width and 0.0 <= v < height):
-                    found[n, 0, y, x], found[n, 1, y, x], found[n, 2, y, x] = fill[0], fill[1], fill[2]
-                    continue
-                u, v = u - 0.5, v - 0.5
-                left, top = int(u + 1.0) - 1, int(v + 1.0) - 1  # rounded down: neither lies below -0.5
-                right_share, bottom_share = _f(u - left), _f(v - top)
-                right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
-                left, top = max(left, 0), max(top, 0)
-                for c, channel in ((0, red), (1, green), (2, blue)):
-                    a, b = _f(channel[top, left]), _f(channel[bottom, left])
-                    a += right_share * (_f(channel[top, right]) - a)
-                    b += right_share * (_f(channel[bottom, right]) - b)
-                    found[n, c, y, x] = np.uint8(a + bottom_share * (b - a) + _ROUND)
+            _find_places(matrix, y, height, inside, across, down, places)
+            for c in range(3):
+                _pick(channels[c], places, one, two, three, four)
+                _between(one, two, three, four, across, down, inside, fill[c], result[c, y])
+
+
+@_compiled
+def _find_places(matrix: Any, y: int, height: int, inside: Any, across: Any, down: Any, places: Any) -> None:
+    """Of a row of the result: which pixels lie inside, their shares to the right and below, their four neighbours."""
+    width = inside.size
+    u0, v0 = matrix[0, 1] * (y + 0.5) + matrix[0, 2], matrix[1, 1] * (y + 0.5) + matrix[1, 2]
+    by_x, by_y = matrix[0, 0], matrix[1, 0]
+    top_left, top_right, below_left, below_right = places[0], places[1], places[2], places[3]
+    last_x, last_y = np.int32(width - 1), np.int32(height - 1)
+    one, none = np.int32(1), np.int32(0)
+    for x in range(width):
+        u, v = by_x * (x + 0.5) + u0, by_y * (x + 0.5) + v0
+        inside[x] = (u >= 0.0) & (u < width) & (v >= 0.0) & (v < height)
+        u, v = min(max(u, 0.0), float(width)) - 0.5, min(max(v, 0.0), float(height)) - 0.5
+        # rounded down: neither lies below -0.5
+        left, top = np.int32(u + 1.0) - one, np.int32(v + 1.0) - one
+        across[x], down[x] = _f(u - left), _f(v - top)
+        right, bottom = min(np.int32(left + one), last_x), min(np.int32(top + one), last_y)
+        left, top = min(max(np.int32(left), none), last_x), min(max(np.int32(top), none), last_y)
+        top_left[x], top_right[x] = top * width + left, top * width + right
+        below_left[x], below_right[x] = bottom * width + left, bottom * width + right
+
+
+@_compiled
+def _pick(channel: Any, places: Any, one: Any, two: Any, three: Any, four: Any) -> None:
+    for x in range(one.size):
+        one[x], two[x] = channel[places[0, x]], channel[places[1, x]]
+        three[x], four[x] = channel[places[2, x]], channel[places[3, x]]
+
+
+@_compiled
+def _between(a: Any, b: Any, c: Any, d: Any, across: Any, down: Any, inside: Any, fill: Any, row: Any) -> None:
+    """What lies between four pixels: a and b above, c and d below."""
+    for x in range(row.size):
+        above, below = _f(a[x]), _f(c[x])
+        above += across[x] * (_f(b[x]) - above)
+        below += across[x] * (_f(d[x]) - below)
+        value = np.uint8(above + down[x] * (below - above) + _ROUND)
+        row[x] = value if inside[x] else fill
