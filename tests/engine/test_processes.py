@@ -51,11 +51,16 @@ def run(found: RunFolder, **options: Any) -> dict[str, Any]:
     return execute(found.path, threads=1, progress=False, **options)
 
 
+def is_tracker(pid: int) -> bool:
+    """Whether a process is that of ``multiprocessing`` itself, which stays."""
+    return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 @pytest.fixture(autouse=True)
 def nobody_left_behind() -> Iterator[None]:
     before = set(descendants(os.getpid()))
     yield
-    left = [pid for pid in set(descendants(os.getpid())) - before if alive(pid)]
+    left = [pid for pid in set(descendants(os.getpid())) - before if alive(pid) and not is_tracker(pid)]
     assert not left
     assert not torch.distributed.is_initialized()
 
@@ -79,7 +84,8 @@ def test_two_processes_train_what_one_does(make_run: MakeRun, one: RunFolder) ->
     assert difference(weights(one), weights(one, name)) > 1e-6
     for mine, its in zip(comparable(one.metrics()), comparable(two.metrics()), strict=True):
         assert mine.keys() == its.keys()
-        assert {key: mine[key] for key in mine} == pytest.approx(its, rel=1e-6, abs=1e-9)
+        for key, value in mine.items():
+            assert value == (its[key] if isinstance(value, str) else pytest.approx(its[key], rel=1e-6, abs=1e-9)), key
     assert two.result()["order_hash"] == one.result()["order_hash"]
     assert two.result()["fit_identity"] != one.result()["fit_identity"]
     assert two.provenance()["execution"] == {"threads": 1, "device": "cpu", "processes": 2}
@@ -161,14 +167,14 @@ def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_equal(make_ru
             os.kill(found[0], signal.SIGTERM)
 
     out = run(stopped, observers=[stop])
-    assert (out["state"], out["signal"]) == ("interrupted", signal.SIGTERM)
+    assert (out["state"], out.get("signal")) == ("interrupted", signal.SIGTERM), out
     assert load_tree(stopped.checkpoint("resume"))["global_step"] in (3, 4)
     assert run(stopped)["state"] == "finished"
     assert difference(weights(whole), weights(stopped)) == 0.0
     assert comparable(whole.metrics()) == comparable(stopped.metrics())
     drawn = [[e["value"] for e in one.events() if e.get("name") == "data/drawn"][-1] for one in (whole, stopped)]
     assert drawn[0] == drawn[1]
-    assert drawn[0]["HorizontalFlip"]["count"] > 0
+    assert all(kept["count"] > 0 for kept in drawn[0].values())
     assert load_run(whole.path).evaluate("val").values == load_run(stopped.path).evaluate("val").values
 
 

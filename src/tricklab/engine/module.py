@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from tricklab.engine.clock import RunClock
 from tricklab.observe import observe
 from tricklab.ops.ranks import ranks
 from tricklab.ops.whole_batch_norm import WholeBatchNorm
@@ -107,7 +108,7 @@ class Training(LightningModule):
         """Items of the micro-batch in all processes, and in this one; where it has none, one stands in."""
         if ranks().alone:
             return len(batch["index"]), len(batch["index"])
-        clock = self.schedules.clock
+        clock = cast(RunClock, self.schedules.clock)
         samples = clock.items_of(micro % clock.batches_per_epoch)
         return samples, ranks().shares(samples)[ranks().rank]
 

@@ -136,7 +136,8 @@ class WholeWeights(DDPStrategy):
         known = inspect.signature(DistributedDataParallel).parameters
         buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
         unused = "find_unused_parameters" if changing else "static_graph"
-        super().__init__(**{buffers: False, unused: True}, **arguments)
+        options: dict[str, Any] = {buffers: False, unused: True, **arguments}
+        super().__init__(**options)
 
     def _configure_launcher(self) -> None:
         """The processes run already."""
@@ -211,5 +212,6 @@ def whole_network(network: nn.Module, task: Task) -> Iterator[nn.Module]:
 def whole_state(network: nn.Module) -> dict[str, torch.Tensor]:
     """Weights and buffers as whole tensors; every process must ask together where the weights are divided."""
     if isinstance(network, FSDPModule):
-        return dict(get_model_state_dict(network, options=WHOLE))
+        found: Any = get_model_state_dict(network, options=WHOLE)
+        return dict(found)
     return dict(network.state_dict())
