@@ -30,6 +30,7 @@ from tricklab.engine.trainer import pick_devices, quiet
 from tricklab.errors import UserError
 from tricklab.ops.denormals import flushing_denormals
 from tricklab.records import RunFolder, environment, facts_of, save_tree
+from tricklab.user_modules import place_in_user_code
 
 Connect = Callable[[], contextlib.AbstractContextManager[Any]]
 SETTLED = ("finished", "failed", "not_live")
@@ -131,12 +132,12 @@ def _execute(
         known = (other or run).provenance().get("environment", {})
         same_data(known.get("data_digest"), digest, str(run.path), fix="put them back, or train again as another run")
     found = environment(data_digest=digest)
-    sources = {} if is_classical(prepared) else sources_of(run, other, prepared.task)
+    sources = {} if is_classical(prepared) else sources_of(run, other, prepared.task, prepared.settings)
     execution = {
         "threads": torch.get_num_threads(),
         "device": prepared.device.type,
         "processes": len(devices),
-        "sources": sources,
+        **({"sources": sources} if sources else {}),
     }
     run.add_provenance({"execution": execution, "environment": found})
     use_device(prepared.device)
@@ -210,7 +211,8 @@ def use_device(device: torch.device) -> None:
 def _mishap_or_failure(run: RunFolder, error: BaseException, phase: str, interruption: Interruption) -> None:
     trace = traceback.format_exc()
     mishap = "stopped" if interruption.number is not None else mishap_of(error)
-    message = f"{type(error).__name__}: {error}"
+    place = place_in_user_code(error)
+    message = f"{place + ': ' if place else ''}{type(error).__name__}: {error}"
     try:
         run.event("failure", reason=mishap or "exception", message=message, phase=phase, traceback=trace)
     except OSError:
