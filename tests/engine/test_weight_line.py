@@ -43,7 +43,8 @@ def test_the_ends_are_what_the_run_scored(make_run: MakeRun) -> None:
 
 
 @pytest.mark.slow
-def test_running_statistics_are_estimated_anew_at_every_point(make_run: MakeRun) -> None:
+@pytest.mark.parametrize("freeze", [[], ["train.freeze=[{layers: 2}]"]])
+def test_running_statistics_are_estimated_anew_at_every_point(make_run: MakeRun, freeze: list[str]) -> None:
     tree = {
         "task": "classification",
         "data": {"images": {"type": "SyntheticImages", "per_class": 12}, "size": 32},
@@ -51,7 +52,7 @@ def test_running_statistics_are_estimated_anew_at_every_point(make_run: MakeRun)
         "train": {"epochs": 2, "batch_size": 16},
         "metric": {"monitor": "val/accuracy"},
     }
-    found = loaded(make_run("swa", [], ["+swa(start=0.0)"], tree=tree))
+    found = loaded(make_run("swa", freeze, ["+swa(start=0.0)"], tree=tree))
     line = weight_line(found, "val", steps=1)
     assert line.statistics_reestimated
     result = found.run.result()

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from tricklab.engine.classical import is_classical
+from tricklab.engine.clock import run_clock
 from tricklab.engine.evaluation import evaluating
 from tricklab.engine.finish import load_weights
 from tricklab.engine.load import LoadedRun
-from tricklab.engine.prepared import sibling
+from tricklab.engine.prepared import Prepared, sibling
 from tricklab.engine.statistics_batches import forward_on_device, statistics_batches
 from tricklab.errors import UserError
 from tricklab.inference.ensemble import member_count
 from tricklab.ops.denormals import flushing_denormals
 from tricklab.optim.averaging import State, parameter_names, plain_state
+from tricklab.optim.freezing import Freezing
 from tricklab.optim.statistics_update import has_running_statistics, reestimate_statistics
 from tricklab.records import load_tree
 
@@ -75,6 +78,7 @@ def weight_line(loaded: LoadedRun, split: str, steps: int = 10, average: str | N
     last = {name: tensor.clone() for name, tensor in plain_state(model).items()}
     names = [name for name in last if name in parameter_names(model) and last[name].is_floating_point()]
     anew = has_running_statistics(model)
+    _freeze_as_trained(prepared, model)
     if split == "test":
         loaded.run.event("test_touched", step=(loaded.run.result() or {}).get("steps"), by="line")
     points = []
@@ -97,6 +101,16 @@ def _scored(loaded: LoadedRun, model: Any, state: State, split: str, anew: bool)
             reestimate_statistics(model, batches, forward_on_device(loaded.task))
         with evaluating(model):
             return loaded.task.evaluate(model, split, loaded.prepared.postprocess, chosen.method).values
+
+
+def _freeze_as_trained(prepared: Prepared, model: nn.Module) -> None:
+    """Put frozen normalisations into the mode of the training's last step, in which they keep their statistics."""
+    train = prepared.settings.train
+    if train.freeze:
+        clock = run_clock(train.model_dump(), prepared.task.loader("train").batch_sampler.samples)
+        last = clock.total_steps - 1
+        freezing = Freezing(model.train(), [item.model_dump() for item in train.freeze], clock)
+        freezing.apply(clock.branches.along_path(last) if clock.branches else last)
 
 
 def _average_file(loaded: LoadedRun, folder: Path, name: str | None) -> Path:
