@@ -8,6 +8,7 @@ import torch
 from timm.models import group_parameters
 from torch import nn
 
+from tricklab import registry
 from tricklab.models.groupmamba import GroupMamba
 from tricklab.optim import classifier_parameters, layer_numbers
 
@@ -109,3 +110,21 @@ def test_the_classifier(model: nn.Module, names: list[str]) -> None:
 
 def test_a_backbone_has_no_classifier() -> None:
     assert classifier_parameters(small_groupmamba(features=True)) == []
+
+
+def test_a_second_head_is_of_the_last_layer() -> None:
+    config = {"type": "timm", "name": "test_resnet", "distillation": True}
+    model = registry.build("model", config, classes=3, channels=3)
+    heads = [f"fc.{name}" for name in ("weight", "bias", "distillation.weight", "distillation.bias")]
+    numbers = layer_numbers(model)
+    assert [name for name in numbers if numbers[name] == max(numbers.values())] == heads
+    assert classifier_parameters(model) == heads
+
+
+def test_efficientmod_counts_its_blocks() -> None:
+    with torch.device("meta"):
+        model = registry.build("model", {"type": "EfficientMod"}, classes=3, channels=3)
+    numbers = layer_numbers(model)
+    blocks = {".".join(name.split(".")[:4]) for name in numbers if ".blocks." in name}
+    assert max(numbers.values()) == len(blocks) + 1
+    assert numbers["norm.weight"] == numbers["head.weight"] == len(blocks) + 1
