@@ -67,6 +67,10 @@ def command(
     if layer is not None and not grad_cam:
         raise UserError("a layer is for --grad-cam", where="--layer", fix="add --grad-cam 12")
     loaded = load_run(folder.path, data=data, threads=threads)
+    if layer is not None and hasattr(loaded.model, "named_modules"):
+        from tricklab.inference.grad_cam import require_layer
+
+        require_layer(loaded.model, layer)
     evaluation = loaded.evaluate(on)
     found = report(loaded, evaluation)
     if images:

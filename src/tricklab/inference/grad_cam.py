@@ -95,6 +95,17 @@ def choose_layer(model: nn.Module, images: Tensor) -> str:
     return fine[-1] if fine else max(reversed(sizes), key=lambda name: math.prod(sizes[name]))
 
 
+def require_layer(model: nn.Module, name: str) -> None:
+    """Refuse the name of a module that is not there.
+
+    Raises:
+        UserError: names the nearest there is.
+    """
+    names = {key for member in getattr(model, "ensemble_members", [model]) for key, _ in member.named_modules() if key}
+    if name not in names:
+        raise UserError(f"no module named {name!r}", where="--layer", fix=nearest(name, names))
+
+
 def _of_one(model: nn.Module, images: Tensor, classes: Tensor, layer: str | None) -> Regions:
     modules = dict(model.named_modules())
     name = choose_layer(model, images) if layer is None else layer
