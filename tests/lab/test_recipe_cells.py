@@ -181,3 +181,14 @@ def test_arms_that_add_to_one_another_stand_together() -> None:
 def test_a_level_in_python_is_quoted_where_it_would_be_cut() -> None:
     with pytest.raises(UserError, match=r"unknown model 'A\|B c'"):
         declare(TINY, {"model.type": "A|B c"}, Wish())
+
+
+def test_ensembles_averages_and_soups_share_the_training_that_they_have_in_common() -> None:
+    texts = ["+swa(lr_ratio=0.5, cycles=2)", "+fge(members=2, shape=linear)", "+soup", "+soup(mix=ensemble)"]
+    plan = planned(texts, design="add-one")
+    cells = {cell.name: cell for cell in plan.cells}
+    swa, fge, uniform, ensemble = (cells[text] for text in texts)
+    assert (swa.fit_from, uniform.fit_from) == (None, None)
+    assert (fge.fit_from, ensemble.fit_from) == (swa.folder, uniform.folder)
+    assert [watched["type"] for watched in swa.observers] == ["Snapshots"]
+    assert [watched["mix"] for watched in uniform.observers] == ["ensemble"]

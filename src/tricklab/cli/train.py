@@ -147,7 +147,7 @@ def summary(path: Path, outcome: dict[str, Any]) -> list[str]:
             f"{title:<9}" + "  ".join(f"{name} {value:.4f}" for name, value in outcome[title].items())
             for title in ("raw", "averaged")
         ]
-    for number, values in enumerate(outcome["members"] or ()):
+    for number, values in enumerate(outcome.get("members") or ()):
         lines.append(f"member {number:<2}" + "  ".join(f"{name} {value:.4f}" for name, value in values.items()))
     lines.append(
         f"{outcome['steps']} steps, {outcome['samples_seen']} samples, {cost['wall_s']:.1f} s on {cost['device']} with "
