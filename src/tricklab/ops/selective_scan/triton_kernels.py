@@ -50,20 +50,20 @@ def _rows(steps, image, group, code, length, height, width, groups):
 
 
 @triton.jit
-def forward_kernel(
-    u, delta, rate, b, c, skip, bias, y, states, length, height, width, groups, channels, tiles, codes,
-    ORDERS: tl.constexpr, ORDERS_UP: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr, SOFTPLUS: tl.constexpr,
-    HAS_SKIP: tl.constexpr, HAS_BIAS: tl.constexpr, KEEP: tl.constexpr,
-):  # fmt: skip
+def _place(groups, channels, codes, BLOCK: tl.constexpr):
+    """What a program works on: its item (image and group), how the group walks, its channels and which there are."""
     item = tl.program_id(0)
     group = item % groups
-    image = (item // groups).to(tl.int64)
-    code = (codes >> (2 * group)) & 3
     lane = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    there = lane < channels
-    channel = group * channels + lane
-    order = tl.arange(0, ORDERS_UP)
-    known = (order < ORDERS)[:, None] & there[None, :]
+    return item, (item // groups).to(tl.int64), group, (codes >> (2 * group)) & 3, lane, lane < channels
+
+
+@triton.jit
+def _of_channels(
+    rate, skip, bias, channel, there, order, known,
+    ORDERS: tl.constexpr, BLOCK: tl.constexpr, HAS_SKIP: tl.constexpr, HAS_BIAS: tl.constexpr,
+):  # fmt: skip
+    """A (orders × channels), D and the bias of delta of a program's channels; zeros where there are none."""
     rates = tl.load(rate + channel[None, :] * ORDERS + order[:, None], mask=known, other=0.0).to(tl.float32)
     skips = tl.zeros([BLOCK], tl.float32)
     biases = tl.zeros([BLOCK], tl.float32)
@@ -71,6 +71,22 @@ def forward_kernel(
         skips += tl.load(skip + channel, mask=there, other=0.0).to(tl.float32)
     if HAS_BIAS:
         biases += tl.load(bias + channel, mask=there, other=0.0).to(tl.float32)
+    return rates, skips, biases
+
+
+@triton.jit
+def forward_kernel(
+    u, delta, rate, b, c, skip, bias, y, states, length, height, width, groups, channels, tiles, codes,
+    ORDERS: tl.constexpr, ORDERS_UP: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr, SOFTPLUS: tl.constexpr,
+    HAS_SKIP: tl.constexpr, HAS_BIAS: tl.constexpr, KEEP: tl.constexpr,
+):  # fmt: skip
+    item, image, group, code, lane, there = _place(groups, channels, codes, BLOCK)
+    channel = group * channels + lane
+    order = tl.arange(0, ORDERS_UP)
+    known = (order < ORDERS)[:, None] & there[None, :]
+    rates, skips, biases = _of_channels(
+        rate, skip, bias, channel, there, order, known, ORDERS, BLOCK, HAS_SKIP, HAS_BIAS
+    )
     state = tl.zeros([ORDERS_UP, BLOCK], tl.float32)
     for t in range(tiles):
         if KEEP:
@@ -105,23 +121,14 @@ def backward_kernel(
     ORDERS: tl.constexpr, ORDERS_UP: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr, SOFTPLUS: tl.constexpr,
     HAS_SKIP: tl.constexpr, HAS_BIAS: tl.constexpr,
 ):  # fmt: skip
-    item = tl.program_id(0)
+    item, image, group, code, lane, there = _place(groups, channels, codes, BLOCK)
     block = tl.program_id(1)
-    group = item % groups
-    image = (item // groups).to(tl.int64)
-    code = (codes >> (2 * group)) & 3
-    lane = block * BLOCK + tl.arange(0, BLOCK)
-    there = lane < channels
     channel = group * channels + lane
     order = tl.arange(0, ORDERS_UP)
     known = (order < ORDERS)[:, None] & there[None, :]
-    rates = tl.load(rate + channel[None, :] * ORDERS + order[:, None], mask=known, other=0.0).to(tl.float32)
-    skips = tl.zeros([BLOCK], tl.float32)
-    biases = tl.zeros([BLOCK], tl.float32)
-    if HAS_SKIP:
-        skips += tl.load(skip + channel, mask=there, other=0.0).to(tl.float32)
-    if HAS_BIAS:
-        biases += tl.load(bias + channel, mask=there, other=0.0).to(tl.float32)
+    rates, skips, biases = _of_channels(
+        rate, skip, bias, channel, there, order, known, ORDERS, BLOCK, HAS_SKIP, HAS_BIAS
+    )
     sum_rate = tl.zeros([ORDERS_UP, BLOCK], tl.float32)
     sum_skip = tl.zeros([BLOCK], tl.float32)
     sum_bias = tl.zeros([BLOCK], tl.float32)
