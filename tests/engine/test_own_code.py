@@ -156,7 +156,9 @@ def test_first_weights_of_a_file_are_recorded_and_not_needed_afterwards(
     begun = [Evidence.from_folder(run.path).fact("initial_weights_digest") for run in (first, second)]
     assert begun[0] != begun[1]
     file.unlink()
-    assert load_run(second.path, threads=1).evaluate("val").values["accuracy"] == second.result()["metric"]["value"]
+    result = second.result()
+    assert result is not None
+    assert load_run(second.path, threads=1).evaluate("val").values["accuracy"] == result["metric"]["value"]
 
 
 @pytest.mark.slow
