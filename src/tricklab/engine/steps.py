@@ -249,8 +249,14 @@ class Steps(Callback):
 
     def _check_stop(self) -> None:
         """Stop where any process was asked to, all at the same step."""
-        self.interruption.number = ranks().largest(self.interruption.number or 0) or None
-        self.interruption.check()
+        if ranks().alone:
+            self.interruption.check()
+            return
+        # a signal that comes while the others are asked is told them the next time
+        number = ranks().largest(self.interruption.number or 0)
+        if number:
+            self.interruption.number = number
+            raise Interrupted(number)
 
     def _of_others(self) -> list[dict[str, Any]]:
         """What the other processes, which write no checkpoint, have counted."""

@@ -18,7 +18,7 @@ from tricklab.lab.designs import cells_of, default_design, folder_names
 from tricklab.lab.disk import told_if_full
 from tricklab.lab.jobs import command as command_job
 from tricklab.lab.jobs import function as function_job
-from tricklab.lab.machine import cores, device_kind, visible_devices
+from tricklab.lab.machine import cores, device_kind, processes_of, visible_devices
 from tricklab.lab.plan import CellPlan, Plan, differences
 from tricklab.lab.recipe_cells import Subject, changed_paths, recipe_cells
 from tricklab.records import Experiment, plan_hash
@@ -237,12 +237,13 @@ def _plan(
 ) -> Plan:
     design, arms, cells = designed
     per_device = wish.per_device or 1
+    processes = processes_of(cells)
     if device == "cuda":
         if wish.workers is not None:
             raise UserError("runs share the GPUs", where="--workers", fix="say how many share one with --per-device")
-        workers = len(visible_devices()) * per_device
+        workers = max(1, len(visible_devices()) // processes) * per_device
     else:
-        workers = wish.workers or (1 if device == "mps" else max(1, cores() // threads))
+        workers = wish.workers or (1 if device == "mps" else max(1, cores() // (threads * processes)))
     if device != "cuda" and wish.per_device is not None:
         raise UserError("there is no CUDA device to share", where="--per-device", fix="use --workers")
     return Plan(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tricklab.errors import UserError
 
 
 def cores() -> int:
@@ -28,3 +32,30 @@ def device_kind(asked: str) -> str:
     if torch.cuda.device_count() > 0:
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def processes_of(cells: Iterable[Any]) -> int:
+    """The most processes that a run of any of these cells trains with; 1 where cells are not recipes."""
+    sections = [cell.recipe.get("train") for cell in cells]
+    return max((section.get("devices", 1) for section in sections if isinstance(section, dict)), default=1)
+
+
+def grouped(devices: Sequence[str | None], processes: int) -> list[str | None]:
+    """Devices for runs of several processes each, as ``CUDA_VISIBLE_DEVICES`` names them; what is left over rests.
+
+    Raises:
+        UserError: there are fewer devices than a run needs.
+
+    >>> grouped(["0", "1", "2"], 2)
+    ['0,1']
+    """
+    if processes == 1 or not devices:
+        return list(devices)
+    if len(devices) < processes:
+        raise UserError(
+            f"a run trains on {processes} devices, and {len(devices)} are visible here",
+            where="train.devices",
+            fix=f"train.devices={len(devices)}",
+        )
+    last = len(devices) - processes
+    return [",".join(map(str, devices[first : first + processes])) for first in range(0, last + 1, processes)]

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tricklab.errors import UserError
 from tricklab.lab.disk import is_full
-from tricklab.lab.machine import visible_devices
+from tricklab.lab.machine import grouped, processes_of, visible_devices
 from tricklab.lab.plan import Plan
 from tricklab.lab.pool import Pool
 from tricklab.lab.queue import Queue, Task
@@ -68,7 +68,7 @@ class _Runner:
                 where=str(queue.experiment.path),
                 fix="go on where there is one, or declare the experiment for this machine under another --name",
             )
-        self.slots = devices * plan.per_device or [None] * plan.workers
+        self.slots = grouped(devices, processes_of(plan.cells)) * plan.per_device or [None] * plan.workers
         self.free = list(self.slots)
         self.held: dict[str, str | None] = {}
         self.outcome = Outcome()
