@@ -25,7 +25,7 @@ CONTRACT = {
     "cutout", "random_erasing", "input_noise", "mixup", "cutmix", "mix", "normalise", "resize",
     "clip_value", "adaptive_clip", "layer_decay", "no_decay", "freeze", "gradual_unfreeze", "warmup_cosine",
     "drop_path", "stochastic_depth", "fp16",
-    "distill", "pretrained",
+    "distill", "pretrained", "snapshot", "fge", "soup",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
@@ -46,6 +46,7 @@ WRITES = {
     "gradual_unfreeze": "train.freeze", "warmup_cosine": "schedule", "drop_path": "model.drop_path",
     "stochastic_depth": ("model.drop_path", "train.drop_path_per"), "fp16": "train.precision",
     "distill": "losses", "pretrained": "model.",
+    "snapshot": ("schedule", "evaluate."), "fge": ("schedule", "evaluate."), "soup": ("train.branches", "evaluate."),
 }  # fmt: skip
 
 
