@@ -133,3 +133,31 @@ def test_a_teacher_from_another_block_ends_the_run_before_it_begins(
         run(student.path)
     assert student.status()["state"] == "refused"
     assert student.metrics() == []
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(tmp_path: Path, taught: list[dict[str, Any]]) -> None:
+    exact = ["train.precision=64-true", "optimizer={type: SGD, lr: 0.02}", "train.device=cpu"]
+    alone = declared(tmp_path / "one", *exact, losses=taught)
+    both = declared(tmp_path / "two", *exact, "train.devices=2", losses=taught)
+    for student in (alone, both):
+        assert execute(student.path, threads=1, progress=False)["state"] == "finished"
+    mine, its = (load_tree(student.checkpoint("weights")) for student in (alone, both))
+    assert max(float((mine[name].double() - its[name].double()).abs().max()) for name in mine) < 1e-6
+    rows = [[row for row in student.metrics() if row["phase"] == "train"] for student in (alone, both)]
+    for key in ("loss/DistillationLoss.main", "observe/distill/agreement"):
+        found = [[row[key] for row in each] for each in rows]
+        assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_an_ensemble_teaches_with_the_mean_of_its_members(tmp_path: Path) -> None:
+    averaging = "evaluate={averaging: {type: Snapshots, cycles: 2, start: 0.0, shape: cosine}, weights: average}"
+    folder = tmp_path / "ensemble"
+    declared(folder, averaging)
+    assert run(folder)["state"] == "finished"
+    student = declared(tmp_path / "student", losses=taught_by({"type": "FinishedRun", "folder": str(folder)}))
+    assert run(student.path)["state"] == "finished"
+    (about,) = facts_of(student.events())["teachers"].values()
+    single = sum(tensor.numel() for name, tensor in load_run(student.path).model.named_parameters())
+    assert about["parameters"] == 2 * single
