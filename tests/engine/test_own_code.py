@@ -99,7 +99,7 @@ def test_a_stopped_run_goes_on_with_the_same_code_alone(
     for file, text in {"net.py": NET + "\n# more\n", "parts.py": "WIDTH = 6  # still\n"}.items():
         before = (tmp_path / file).read_text()
         (tmp_path / file).write_text(text)
-        with pytest.raises(UserError, match=r"model\.target: this code was changed after the recipe was resolved"):
+        with pytest.raises(UserError, match=r"model\.target: the code of .* was changed after the recipe was resolved"):
             execute(stopped.path, threads=1, progress=False)
         assert stopped.status()["state"] == "refused"
         (tmp_path / file).write_text(before)

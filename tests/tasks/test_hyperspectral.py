@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,3 +154,17 @@ def test_an_empty_split_is_refused() -> None:
     task = task_of("data.split={type: RandomPixels, train: 0.2, val: 0.0}")
     with pytest.raises(UserError, match="the val set is empty"):
         task.evaluate(trained_like(task), "val")
+
+
+@pytest.mark.parametrize("bands", ["in_channels", "bands"])
+def test_a_network_of_images_sees_bands_as_channels(bands: str, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n\n"
+        f"def small(num_classes, {bands}, window):\n"
+        f"    return nn.Sequential(nn.Flatten(), nn.Linear({bands} * window**2, num_classes))\n"
+    )
+    task = task_of(model={"type": "module", "target": f"{tmp_path}/net.py:small"})
+    model = task.build_model().eval()
+    assert model[1].in_features == 13 * 9**2
+    found = task.evaluate(model, "val")
+    assert found.values["oa"] == (found.predictions == found.targets).mean()

@@ -34,7 +34,7 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     digest = code_digest(file)
     if values["code_digest"] not in (None, digest):
         raise UserError(
-            "this code was changed after the recipe was resolved",
+            f"the code of {target} was changed after the recipe was resolved",
             where="target",
             fix="put it back, or leave model.code_digest out to train the changed code as a run of its own",
         )

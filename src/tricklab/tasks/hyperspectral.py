@@ -44,7 +44,9 @@ class HyperspectralTask(OneLabelTask):
 
     def build_model(self) -> Any:
         """A fresh model with the recipe's inserted blocks; the same block gives the same initial weights."""
-        model = self.build_with_inserts(bands=self.fold.bands, window=self.fold.window)
+        bands, window = self.fold.bands, self.fold.window
+        # networks of images see a window as an image whose channels are its bands
+        model = self.build_with_inserts(bands=bands, window=window, channels=bands, size=(window, window))
         if self.settings.train.share_convolutions:
             check_sharing(self.settings, model)
         return model
