@@ -48,7 +48,7 @@ class Teaching:
                 teacher: Teacher = registry.build("teacher", config, student=student)
             refuse_seen(teacher, {split: self._held_out(split) for split in ("val", "test")})
             found[key] = teacher
-        self.built = True
+        self.built = bool(found)
         return found
 
     def ask(self, batch: dict[str, Any]) -> dict[str, Any]:
