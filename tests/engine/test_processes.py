@@ -157,7 +157,7 @@ def test_two_processes_evaluate_a_checkpoint_as_one_does(
 
 @pytest.mark.parametrize("whose", ["first", "other"])
 def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_equal(make_run: MakeRun, whose: str) -> None:
-    chosen = [TWO, "train.log_every={iterations: 1}", "train.device=cpu", "train.epochs=1", "train.workers=0"]
+    chosen = [TWO, "train.log_every={iterations: 1}", "train.device=cpu", "train.epochs=3"]
     whole, stopped = (make_run(name, chosen, ["+flips", "+ema(decay=0.9)"]) for name in ("whole", "stopped"))
     assert run(whole)["state"] == "finished"
 
@@ -168,7 +168,7 @@ def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_equal(make_ru
 
     out = run(stopped, observers=[stop])
     assert (out["state"], out.get("signal")) == ("interrupted", signal.SIGTERM), out
-    assert load_tree(stopped.checkpoint("resume"))["global_step"] in (3, 4)
+    assert load_tree(stopped.checkpoint("resume"))["global_step"] < whole.result()["steps"]
     assert run(stopped)["state"] == "finished"
     assert difference(weights(whole), weights(stopped)) == 0.0
     assert comparable(whole.metrics()) == comparable(stopped.metrics())
