@@ -22,9 +22,9 @@ from tricklab.engine.progress import Progress
 from tricklab.engine.statistics_batches import forward_on_device, statistics_batches
 from tricklab.engine.steps import Moments, Steps
 from tricklab.engine.trainer import build_trainer
-from tricklab.engine.weights_digest import weights_digest
 from tricklab.layers.drop_path import draw_once_a_batch, drop_paths
 from tricklab.models.initial_weights import remembered
+from tricklab.models.weights_digest import weights_digest
 from tricklab.observe import listening
 from tricklab.ops.ranks import ranks
 from tricklab.optim.freezing import Freezing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tricklab.engine.judge import Judge
-from tricklab.engine.weights_digest import weights_digest
+from tricklab.models.weights_digest import weights_digest
 from tricklab.optim.freezing import Freezing, FrozenPart
 
 

@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional
 from tricklab.data.image_geometry import Interpolation
 from tricklab.data.image_normalisation import Normalisation
 from tricklab.errors import UserError
+from tricklab.models.weights_digest import weights_digest
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,9 @@ class Teacher:
         }
 
     def _digest(self) -> str:
-        state = hashlib.blake2b(digest_size=16)
-        for name, tensor in sorted(self.model.state_dict().items()):
-            state.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-            state.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-        state.update(f"{self.normalisation}{tuple(self.size)}{self.order}".encode())
-        return state.hexdigest()
+        weights = weights_digest(self.model.state_dict())
+        text = f"{weights}{self.normalisation}{tuple(self.size)}{self.order}"
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def renormalised(images_N3HW: Tensor, before: Normalisation, after: Normalisation) -> Tensor:
