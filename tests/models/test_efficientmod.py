@@ -15,6 +15,7 @@ from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.models.efficientmod import SIZES, EfficientMod
 from tricklab.models.initial_weights import remembered
+from tricklab.optim.layer_numbers import layer_numbers
 
 
 def lively(size: Any, seed: int = 0) -> EfficientMod:
@@ -176,3 +177,10 @@ def test_wrong_images_and_rates_are_refused() -> None:
         EfficientMod(classes=2)(torch.zeros(1, 4, 8, 8))
     with pytest.raises(UserError, match=r"model\.drop_path: drop_path must lie in \[0, 1\), not 1"):
         EfficientMod(classes=2, drop_path=1.0)
+
+
+def test_its_layers_are_the_stem_each_block_and_the_head() -> None:
+    layers = layer_numbers(EfficientMod("xxs", classes=2))
+    assert sorted(set(layers.values())) == list(range(17))
+    chosen = ("patch_embed.norm.bias", "layers.0.blocks.1.gamma_1", "layers.0.downsample.proj.bias", "norm.weight")
+    assert [layers[name] for name in chosen] == [0, 2, 2, layers["head.weight"]]
