@@ -178,6 +178,33 @@ def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_equal(make_ru
     assert load_run(whole.path).evaluate("val").values == load_run(stopped.path).evaluate("val").values
 
 
+def test_divided_weights_train_what_whole_ones_do_and_go_on_after_a_stop(make_run: MakeRun) -> None:
+    chosen = ["optimizer={type: AdamW, lr: 0.001}", "train.clip_norm=0.5", "train.log_every={iterations: 1}"]
+    one, two, stopped = (
+        make_run(name, [*chosen, *more], tree=images())
+        for name, more in (
+            ("plain", []),
+            ("divided", [TWO, "train.strategy=fsdp"]),
+            ("stopped", [TWO, "train.strategy=fsdp"]),
+        )
+    )
+    assert [run(found)["state"] for found in (one, two)] == ["finished"] * 2
+    assert difference(weights(one), weights(two)) < 1e-7
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["step"] == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert run(stopped, observers=[stop])["state"] == "interrupted"
+    saved = load_tree(stopped.checkpoint("resume"))["state_dict"]
+    assert {name.removeprefix("model."): tensor.shape for name, tensor in saved.items()} == {
+        name: tensor.shape for name, tensor in weights(one).items()
+    }
+    assert run(stopped)["state"] == "finished"
+    assert difference(weights(two), weights(stopped)) == 0.0
+    assert comparable(two.metrics()) == comparable(stopped.metrics())
+
+
 def companions() -> list[int]:
     return [
         pid
