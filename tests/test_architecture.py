@@ -11,7 +11,8 @@ import pytest
 
 ROOMS = [
     "errors", "user_modules", "registry", "seeds", "observe", "statistics", "records", "ops", "layers", "losses",
-    "optim", "models", "data", "metrics", "inference", "recipe", "tricks", "doctor", "tasks", "engine", "lab", "web", "cli",
+    "optim", "models", "data", "metrics", "inference", "recipe", "tricks", "doctor", "tasks", "engine", "lab", "web",
+    "cli",
 ]  # fmt: skip
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "tricklab"
 FILES = sorted(SOURCE.rglob("*.py"))

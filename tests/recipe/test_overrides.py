@@ -52,6 +52,12 @@ def test_overrides(texts: list[str], path: str, value: Any) -> None:
     assert load(BASE, texts).get(path) == value
 
 
+def test_numbers_take_the_place_of_a_named_normalisation() -> None:
+    base = {"task": "classification", "data": {"normalise": "dataset"}}
+    recipe = load(base, ["data.normalise={mean: [0.5], std: [0.2]}"])
+    assert recipe.get("data.normalise") == {"mean": [0.5], "std": [0.2]}
+
+
 @pytest.mark.parametrize(
     ("texts", "what"),
     [

@@ -204,7 +204,8 @@ def whole_network(network: nn.Module, task: Task) -> Iterator[nn.Module]:
         yield network
         return
     weights = whole_state(network)
-    copy: nn.Module = task.build_model()
+    with skipping_initial_weights():
+        copy: nn.Module = task.build_model()
     copy.load_state_dict(weights, strict=True)
     yield copy.to(next(iter(weights.values())).device)
 

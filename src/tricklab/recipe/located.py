@@ -11,6 +11,8 @@ from tricklab.recipe.paths import Path, index, join
 
 # Keys of which a mapping holds exactly one: a later layer that sets one of them drops the inherited others.
 LENGTHS = ("epochs", "iterations", "samples")
+# Names at these paths choose something; they are no component's name, so a mapping replaces them.
+PLAIN_CHOICES = {("data", "normalise")}
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ def merge(base: Located, over: Located, path: Path = ()) -> Located:
     """
     if isinstance(base.value, dict) and "type" in base.value and isinstance(over.value, str):
         over = Located({"type": over}, over.origin)
-    if isinstance(base.value, str) and isinstance(over.value, dict) and "type" not in over.value:
+    named = isinstance(base.value, str) and path not in PLAIN_CHOICES
+    if named and isinstance(over.value, dict) and "type" not in over.value:
         base = Located({"type": base}, base.origin)
     if isinstance(base.value, list) and over.partial:
         for key, item in over.value.items():

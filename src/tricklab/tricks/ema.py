@@ -17,8 +17,8 @@ def ema(recipe: Recipe, decay: OpenShare = 0.999, warmup: bool = True, every: Co
     """Average the weights exponentially while training; evaluate the average.
 
     The average forgets with a time constant of 1 / (1 - decay) steps: without warm-up it still holds decay^steps of the
-    initial weights (37 % after 10,000 steps at .9999). With ``every`` only each so-many-th step is an update and the decay
-    is that of an update. Raw and averaged weights are both scored.
+    initial weights (37 % after 10,000 steps at .9999). With ``every`` only each so-many-th step is an update and the
+    decay is that of an update. Raw and averaged weights are both scored.
     """
     averaging = {"type": "Ema", "decay": decay, "warmup": warmup, "every": every}
     return recipe.set("evaluate.averaging", averaging).set("evaluate.weights", "average")
