@@ -22,6 +22,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from tricklab.errors import UserError
+from tricklab.models.initial_weights import skipping_initial_weights
 from tricklab.ops.ranks import Ranks
 from tricklab.recipe.schema import Settings, Train
 from tricklab.tasks.base import Task
