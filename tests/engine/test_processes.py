@@ -241,9 +241,8 @@ def test_an_error_of_one_process_ends_all_with_its_text(make_run: MakeRun, tmp_p
         "            raise ValueError('the second one breaks')\n"
         "        return x\n"
     )
-    found = make_run(
-        "breaks", [TWO, f"imports=[{module}]", "model.insert=[{type: Breaks, after: conv2d, channels: 8}]"]
-    )
+    inserted = "model.insert=[{type: Breaks, after: conv2d, channels: 8}]"
+    found = make_run("breaks", [TWO, inserted], tree=tiny_recipe() | {"imports": [str(module)]})
     out = run(found)
     assert out["state"] == "failed", out
     assert "the second one breaks" in out["message"]
