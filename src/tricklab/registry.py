@@ -28,8 +28,12 @@ if typing.TYPE_CHECKING:
 
 FOLDERS = {
     "model": "models",
+    "backbone": "models/segmentation",
+    "head": "models/segmentation",
     "block": "layers",
+    "context": "layers/context",
     "loss": "losses",
+    "pixel_sampler": "losses/samplers",
     "optimizer": "optim",
     "schedule": "optim/schedules",
     "averaging": "optim",
@@ -41,6 +45,10 @@ FOLDERS = {
     "image_split": "data/image_splits",
     "image_transform": "data/image_transforms",
     "batch_transform": "data/batch_transforms",
+    "mask_layout": "data/mask_layouts",
+    "mask_split": "data/mask_splits",
+    "pair_transform": "data/pair_transforms",
+    "mask_batch_transform": "data/mask_batch_transforms",
     "mask_layout": "data/mask_layouts",
     "mask_split": "data/mask_splits",
     "pair_transform": "data/pair_transforms",
