@@ -16,7 +16,7 @@ def check_postprocess(postprocess: Sequence[Mapping[str, Any]], items: str) -> N
 
     Args:
         postprocess: the recipe's ``evaluate.postprocess``.
-        items: ``scenes`` or ``images``.
+        items: ``scenes``, ``images`` or ``masks``.
 
     Raises:
         UserError: names its place in the recipe and what there is for these data.
@@ -43,14 +43,16 @@ def check_views(postprocess: Sequence[Mapping[str, Any]], size: tuple[int, int])
 
 
 def asked_through(
-    postprocess: Sequence[Mapping[str, Any]], scores: Callable[[Tensor], Tensor]
+    postprocess: Sequence[Mapping[str, Any]], scores: Callable[[Tensor], Tensor], **given: Any
 ) -> Callable[[Tensor], Tensor]:
-    """A call, images (N, 3, H, W) → logits (N, K), with a recipe's postprocessing of images around it, first innermost.
+    """A call, images (N, C, H, W) → logits, with a recipe's postprocessing of images around it, first innermost.
 
     Args:
         postprocess: components of kind postprocess.
-        scores: asks the network.
+        scores: asks the network; logits (N, K) of images, (N, K, H, W) of masks.
+        given: what components need to know of the task; for masks ``value_steps``, float (C,): how many of 256 steps
+            one unit of the network's input is (255 times the standard deviation that it was divided by).
     """
     for config in postprocess:
-        scores = registry.build("postprocess", config).around(scores)
+        scores = registry.build("postprocess", config, **given).around(scores)
     return scores
