@@ -1,0 +1,96 @@
+"""A set of images with masks made ready for one block: read, split, normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from tricklab.data.batches import Order
+from tricklab.data.mask_dataset import MaskDataset
+from tricklab.data.mask_store import MaskStore
+from tricklab.data.pixel_normalisation import PixelNormalisation
+from tricklab.data.split import SPLITS
+from tricklab.errors import UserError, nearest
+from tricklab.seeds import Seeds
+
+
+@dataclass
+class MaskFold:
+    """Everything that a task needs of a set of images with masks for one block.
+
+    Args:
+        store: gives pixels and masks.
+        assigned: ``train``, ``val``, ``test`` or "" (unused) for each image, (N,).
+        normalisation: from the files' values to the network's.
+        sampler: the order of training; with a method ``corner`` also the place of crops.
+        transforms: augmentation of training images.
+        crop: (height, width) that a training batch has; None: whole images.
+        seeds: the block's streams.
+        fitted: what was learned from data, as plain lists.
+        facts: the facts that a run records, by their recorded names.
+        digest: {split: hash of the files' pixels and labels}.
+    """
+
+    store: MaskStore
+    assigned: np.ndarray
+    normalisation: PixelNormalisation
+    sampler: Order
+    transforms: Sequence[Any]
+    crop: tuple[int, int] | None
+    seeds: Seeds
+    fitted: dict[str, Any]
+    facts: dict[str, Any]
+    digest: dict[str, str]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the network's outputs."""
+        return self.store.labels.classes
+
+    @property
+    def label_ids(self) -> tuple[int, ...]:
+        """The label value in the files of each class."""
+        return self.store.labels.values
+
+    @cached_property
+    def members(self) -> dict[str, np.ndarray]:
+        """{split: int64 (N,)} numbers of its images, ascending."""
+        return {name: np.flatnonzero(self.assigned == name) for name in SPLITS}
+
+    @cached_property
+    def targets(self) -> dict[str, Tensor]:
+        """{split: int64 (N, K)} pixels of each class of each image, in the order of ``members``."""
+        return {name: self.dataset(name, augment=False).targets for name in SPLITS}
+
+    def name_of(self, split: str, index: int) -> str:
+        """What an image of a split is called."""
+        return self.store.list.keys[int(self.members[split][index])]
+
+    def truth(self, split: str, index: int) -> Tensor:
+        """The mask of an image as its file has it, never resized: int64 (height, width)."""
+        return self.store.truth(int(self.members[split][index]))
+
+    def values(self, split: str, index: int) -> Tensor:
+        """What the network sees of one whole image: float32 (1, C, height, width)."""
+        found: Tensor = self.dataset(split, augment=False)[index]["image"][None]
+        return found
+
+    def dataset(self, split: str, augment: bool | None = None) -> MaskDataset:
+        """The images of a split: cut and changed while training, otherwise whole.
+
+        Args:
+            augment: apply the recipe's transforms and crop; by default for ``train`` only.
+        """
+        if split not in SPLITS:
+            raise UserError(f"unknown split {split!r}", fix=nearest(split, SPLITS))
+        if not (split == "train" if augment is None else augment):
+            return MaskDataset(self.store, self.members[split], self.normalisation)
+        corner = getattr(self.sampler, "corner", None)
+        return MaskDataset(
+            self.store, self.members[split], self.normalisation, self.transforms, self.crop, corner, self.seeds
+        )
