@@ -22,9 +22,9 @@ from tricklab.registry import component
 class MeanFieldCRF:
     """Let pixels that are near and alike agree on a class: DenseCRF's terms, in windows.
 
-    See :func:`~tricklab.inference.mean_field.mean_field`. Weights and deviations are those of pydensecrf's example, whose
-    kernels are normalised alike; colours are in 256 steps, whatever the network's input is normalised by. A network
-    with one channel is asked as one of two classes and answered in one channel.
+    The arithmetic is :func:`~tricklab.inference.mean_field.mean_field`'s. Weights and deviations are those of
+    pydensecrf's example, whose kernels are normalised alike; colours are in 256 steps, whatever the network's input is
+    normalised by. A network with one channel is asked as one of two classes and answered in one channel.
 
     Args:
         iterations: updates of all pixels.
