@@ -55,6 +55,8 @@ FOLDERS = {
     "teacher": "tasks",
     "logger": "engine/loggers",
 }
+# what may also stand where a component of a kind is asked for
+ALSO = {"block": ("context",)}
 _ROOT = Path(__file__).parent
 _RUNTIME: dict[tuple[str, str], Any] = {}
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -123,9 +125,10 @@ def component(
 
 def entries(kind: str) -> list[Entry]:
     """All components of a kind, sorted by name, without importing any of tricklab's own."""
-    found = dict(_scan(kind))
+    kinds = (kind, *ALSO.get(kind, ()))
+    found = {name: entry for accepted in reversed(kinds) for name, entry in _scan(accepted).items()}
     for (its_kind, name), cls in _RUNTIME.items():
-        if its_kind == kind and name not in found:
+        if its_kind in kinds and name not in found:
             found[name] = _entry_of(cls)
     return [found[name] for name in sorted(found)]
 
@@ -134,11 +137,12 @@ def load(kind: str, name: str, *, where: str | None = None) -> Any:
     """The class or function behind a name; imports its module."""
     if kind not in FOLDERS:
         raise UserError(f"unknown kind of component {kind!r}", where=where, fix=nearest(kind, FOLDERS))
-    entry = _scan(kind).get(name)
-    if entry is not None:
-        return getattr(importlib.import_module(entry.module), entry.qualname)
-    if (kind, name) in _RUNTIME:
-        return _RUNTIME[kind, name]
+    for accepted in (kind, *ALSO.get(kind, ())):
+        entry = _scan(accepted).get(name)
+        if entry is not None:
+            return getattr(importlib.import_module(entry.module), entry.qualname)
+        if (accepted, name) in _RUNTIME:
+            return _RUNTIME[accepted, name]
     raise UserError(f"unknown {kind} {name!r}", where=where, fix=nearest(name, [e.name for e in entries(kind)]))
 
 

@@ -1,0 +1,1 @@
+"""Blocks that let every position see others. Each is a component of kind ``context``; shapes stay as they are."""
