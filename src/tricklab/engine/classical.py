@@ -76,6 +76,7 @@ def refit_checked(prepared: Prepared) -> Any:
 
 def prediction_digest(evaluation: Evaluation) -> str:
     """Hash of the predictions of an evaluation, 32 hexadecimal digits."""
+    assert evaluation.predictions is not None
     return hashlib.blake2b(np.ascontiguousarray(evaluation.predictions, "<i8").tobytes(), digest_size=16).hexdigest()
 
 

@@ -20,7 +20,7 @@ from tricklab.engine.observations import drained, observed
 from tricklab.engine.prepared import Prepared
 from tricklab.engine.sources import recorded_sources
 from tricklab.inference.ensemble import member_weights, shaped_for
-from tricklab.metrics import metric_code, oscillation, samples_to_loss
+from tricklab.metrics import oscillation, samples_to_loss
 from tricklab.models.initial_weights import skipping_initial_weights
 from tricklab.models.strict_load import strict_load as strict_load
 from tricklab.observe import listening
@@ -161,9 +161,10 @@ def conclude(
         row = run.append_metrics(row)
         for sink in sinks:
             sink(row)
-    confidence = None if counted.probabilities is None else counted.probabilities.max(axis=1)
-    arrays = {"index": counted.index, "target": counted.targets, "prediction": counted.predictions}
-    run.save_scores(**arrays, **({} if confidence is None else {"confidence": confidence.astype(np.float32)}))
+    confidence = None if counted.probabilities is None else counted.probabilities.max(axis=1).astype(np.float32)
+    single = {"target": counted.targets, "prediction": counted.predictions, "confidence": confidence}
+    known = {name: array for name, array in single.items() if array is not None}
+    run.save_scores(index=counted.index, **known, **counted.arrays)
     result = _result(prepared, origin, scored, trivial, begin, started)
     rows = [*origin.rows, row]
     evidence = judge.evidence(rows, result)
@@ -222,7 +223,7 @@ def _result(
         "fit_identity": fit_identity(prepared),
         "fit_from": prepared.run.declared.get("fit_from"),
         "data_digest": combined(task.digest()),
-        "metric_code": metric_code(),
+        "metric_code": task.metric_code(),
         "versions": versions(),
     }
 

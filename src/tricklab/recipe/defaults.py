@@ -15,3 +15,13 @@ BELOW_OVERRIDES: dict[tuple[str, ...], Any] = {
     ("evaluate", "postprocess"): [],
     ("log", "loggers"): [],
 }
+
+# where a task's own defaults differ from those of the schema
+OF_TASK: dict[str, dict[tuple[str, str], Any]] = {
+    "segmentation": {
+        ("train", "batch_size"): 8,
+        ("evaluate", "method"): "whole",
+        ("evaluate", "batch_size"): 8,
+        ("metric", "monitor"): "val/miou",
+    },
+}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from tricklab import registry
 from tricklab.errors import UserError, nearest
 from tricklab.recipe.components import completed, with_mappings
+from tricklab.recipe.defaults import OF_TASK
 from tricklab.recipe.located import LENGTHS, Located, Origin, find, locate, origin_at, plain
 from tricklab.recipe.paths import Path, join
 from tricklab.recipe.recipe import Recipe
@@ -69,18 +70,19 @@ def _refuse_unknown(root: Located, path: Path, known: Iterable[str]) -> None:
 
 def _with_defaults(root: Located) -> Located:
     values = dict(root.value)
+    task = plain(root.value["task"])
     for name, field in Settings.model_fields.items():
         if name in SECTIONS:
             section = values.get(name)
             if section is None or section.value is None:
                 section = Located({}, section.origin if section else _DEFAULT)
-            values[name] = _filled_section(section, name)
+            values[name] = _filled_section(section, name, task)
         elif name not in values:
             values[name] = locate(field.get_default(call_default_factory=True), _DEFAULT)
     return Located({name: values[name] for name in Settings.model_fields}, root.origin)
 
 
-def _filled_section(section: Located, name: str) -> Located:
+def _filled_section(section: Located, name: str, task: object) -> Located:
     if not isinstance(section.value, dict):
         raise UserError(
             f"{name} must be a mapping, not {plain(section)!r}",
@@ -93,7 +95,7 @@ def _filled_section(section: Located, name: str) -> Located:
         values["epochs"] = Located(_DEFAULT_EPOCHS, _DEFAULT)
     for key, field in SECTIONS[name].model_fields.items():
         if key not in values:
-            default = field.default
+            default = OF_TASK.get(str(task), {}).get((name, key), field.default)
             values[key] = locate(
                 default.model_dump(exclude_none=True) if isinstance(default, BaseModel) else default, _DEFAULT
             )
@@ -165,6 +167,21 @@ def _cross_check(root: Located) -> None:
             where=f"{train.value['clip_adaptive_head'].origin}, train.clip_adaptive_head",
             fix="set train.clip_adaptive, such as 0.01",
         )
+    method = evaluate.value["method"]
+    for key in ("window", "stride"):
+        if (evaluate.value[key].value is None) == (method.value == "slide"):
+            raise UserError(
+                f"evaluate.{key} is for the method slide, not for {method.value}"
+                if method.value != "slide"
+                else f"windows that slide need evaluate.{key}",
+                where=f"{evaluate.value[key].origin}, evaluate.{key}",
+                fix="write evaluate.method: slide" if method.value != "slide" else f"evaluate.{key}: [height, width]",
+            )
+        if evaluate.value[key].value is not None and len(evaluate.value[key].value) != 2:
+            raise UserError(
+                f"evaluate.{key} has two numbers, down and right, not {len(evaluate.value[key].value)}",
+                where=f"{evaluate.value[key].origin}, evaluate.{key}",
+            )
     if evaluate.value["weights"].value == "average" and evaluate.value["averaging"].value is None:
         raise UserError(
             "evaluate.weights is 'average' and nothing is averaged",

@@ -101,7 +101,9 @@ class Evaluate(Section):
     averaging: Component | None = Field(default=None, json_schema_extra={"x-kind": "averaging"})
     postprocess: list[Component] = Field(default=[], json_schema_extra={"x-kind": "postprocess", "x-list": True})
     batch_size: Count = 256
-    method: Literal["windows", "dense"] = "windows"
+    method: Literal["windows", "dense", "whole", "slide"] = "windows"
+    window: list[Count] | None = Field(default=None, description="method slide: height and width of a window in pixels")
+    stride: list[Count] | None = Field(default=None, description="method slide: pixels from one window to the next")
 
 
 class Metric(Section):

@@ -18,24 +18,26 @@ class Evaluation:
     Attributes:
         split: train, val or test.
         index: which item each row is about, int64 (N,).
-        predictions: class numbers, int64 (N,).
-        probabilities: float32 (N, K); None for a model without them.
-        targets: class numbers, int64 (N,).
+        predictions: class numbers, int64 (N,); None where an item has no single class.
+        probabilities: float32 (N, K); None for a model without them, or where an item has no single class.
+        targets: class numbers, int64 (N,); None where an item has no single class.
         values: metric name to value, such as ``oa``, ``aa``, ``kappa``, ``loss``.
         confusion: int64 (K, K), rows true classes, columns predictions.
         loss: the recipe's loss over the split; None where the model has none.
         facts: what the pass found out, by fact name.
+        arrays: what else is known of each item, by name, first dimension N; kept in ``scores.npz``.
     """
 
     split: str
     index: np.ndarray
-    predictions: np.ndarray
+    predictions: np.ndarray | None
     probabilities: np.ndarray | None
-    targets: np.ndarray
+    targets: np.ndarray | None
     values: dict[str, float]
     confusion: np.ndarray
     loss: float | None
     facts: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Task(Protocol):
@@ -94,6 +96,10 @@ class Task(Protocol):
         self, model: nn.Module, split: str, postprocess: Sequence[Mapping[str, Any]] = (), method: str = "windows"
     ) -> Evaluation:
         """Score a model, which must be in evaluation mode, on a split."""
+        ...
+
+    def metric_code(self) -> str:
+        """Hash of the code that scores: numbers that other code gave are not comparable."""
         ...
 
     def fit_classical(self, model: Any, seed: int) -> None:

@@ -15,7 +15,7 @@ from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
 from tricklab.inference.postprocess import check_postprocess
 from tricklab.losses import Losses
-from tricklab.metrics import confusion_matrix
+from tricklab.metrics import confusion_matrix, metric_code
 from tricklab.recipe.schema import Settings
 from tricklab.seeds import Seeds
 from tricklab.tasks.base import Evaluation
@@ -87,6 +87,10 @@ class OneLabelTask(abc.ABC):
     def sources(self) -> dict[str, str]:
         """Hashes of what a training learns from beside its data, such as a teacher's weights; nothing here."""
         return {}
+
+    def metric_code(self) -> str:
+        """Hash of the code that scores."""
+        return metric_code()
 
     def class_counts(self, split: str) -> list[int]:
         """Items of each class in a split."""
