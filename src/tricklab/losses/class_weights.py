@@ -9,17 +9,18 @@ import torch
 
 from tricklab.errors import UserError
 
-Weighting = Literal["balanced", "inverse", "effective"]
+Weighting = Literal["balanced", "inverse", "log", "effective"]
 
 
 def class_weights(kind: Weighting, counts: Sequence[int], beta: float = 0.999) -> torch.Tensor:
     """Weights (K,) float64 of K classes from their numbers of training samples.
 
     Args:
-        kind: ``balanced``: n / (P n_c) as scikit-learn, whose mean over the training samples is 1; ``inverse``: 1 / n_c
-            and ``effective``: (1 - beta) / (1 - beta^n_c) (Cui et al., CVPR 2019), both scaled to a mean of 1 over the
-            P classes that have samples.
-        beta: of ``effective``; 0 gives equal weights, towards 1 gives ``inverse``.
+        kind: ``balanced``: n / (P n_c) as scikit-learn, with a mean of 1 over the training samples; ``inverse``:
+            1 / n_c, ``log``: 1 / ln(1.02 + n_c / n) (ENet, Paszke et al. 2016) and ``effective``: (1 - beta) /
+            (1 - beta^n_c) (Cui et al., CVPR 2019), all three scaled to a mean of 1 over the P classes with samples.
+        beta: of ``effective``; 0 gives equal weights, towards 1 gives ``inverse``. Pixels are many: with .999 all
+            classes of some ten thousand weigh the same.
 
     A class without training samples gets 0: nothing was learned about it. ``balanced`` and ``inverse`` differ by one
     factor, which a loss that divides by the sum of weights cancels.
@@ -35,7 +36,10 @@ def class_weights(kind: Weighting, counts: Sequence[int], beta: float = 0.999) -
     safe = number.clamp(min=1)
     if kind == "balanced":
         return torch.where(present, number.sum() / (present.sum() * safe), 0.0)
-    found = 1 / safe if kind == "inverse" else (1 - beta) / (1 - beta**safe)
+    if kind == "log":
+        found = 1 / torch.log(1.02 + number / number.sum())
+    else:
+        found = 1 / safe if kind == "inverse" else (1 - beta) / (1 - beta**safe)
     found = torch.where(present, found, 0.0)
     return found * present.sum() / found.sum()
 

@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
-from tricklab.losses.soft_targets import over_classes, soft_target_of
-from tricklab.registry import component
+from tricklab.losses.class_weights import Weighting
+from tricklab.losses.pixel_loss import PixelLoss
+from tricklab.losses.soft_targets import over_classes
+from tricklab.losses.targets import distribution
+from tricklab.registry import Kind, component
 
 
-@component("loss", source="torch.nn.CrossEntropyLoss", given=("class_counts",))
-class CrossEntropyLoss(nn.Module):
-    """Cross-entropy of softmax scores.
+@component("loss", source="torch.nn.CrossEntropyLoss; OpenMMLab's CrossEntropyLoss", given=("class_counts",))
+class CrossEntropyLoss(PixelLoss):
+    """Cross-entropy of softmax or sigmoid scores.
 
-    The sum over the samples that are not ignored is divided by the sum of their targets' weights (``divisor: weights``,
-    torch's mean) or by their number (``divisor: count``, OpenMMLab's ``avg_non_ignore``). Where every target is ignored
-    the loss is 0 with a gradient of 0, not nan. Half-precision scores are computed in float32.
+    The sum over the samples, such as pixels, that are not ignored is divided by the sum of their targets' weights
+    (``divisor: weights``, torch's mean), by their number (``divisor: count``, OpenMMLab's ``avg_non_ignore``), or by
+    that of all, ignored ones included (``divisor: all``, OpenMMLab's default: the loss shrinks with what is ignored).
+    Where every target is ignored the loss is 0 with a gradient of 0, not nan. Half-precision scores are computed in
+    float32. Of one channel, the score of class 1 of two, it is the binary cross-entropy.
 
     Where the batch has ``soft_target``, such as Mixup's, that is the target, and ``target`` is not read. Every class
     counts by its share, in the sum and in the divisor: one-hot rows give what classes give, for any weights and
     smoothing. (torch divides soft targets by their number, whatever the weights.) A row of zeros is ignored.
 
+    With ``use_sigmoid`` the loss of a pixel is the mean over the classes of their binary cross-entropies. The weight of
+    a pixel is that of its class in every case; OpenMMLab fails on weights with sigmoids, and on ignored pixels with
+    weights.
+
     Args:
         on: the model's output that it reads: scores (N, K, ...).
         weight: factor on this term in the total.
-        class_weight: K weights, ``balanced``, ``inverse`` or ``effective`` (see ``class_weights``), or None.
+        class_weight: K weights, ``balanced``, ``inverse``, ``log``, ``effective`` (see ``class_weights``), or None.
         label_smoothing: share of the target spread evenly over all K classes.
-        ignore_index: target that means "no label".
+        ignore_index: target that means "no label"; None: as the task has it, else -1.
         divisor: what the sum is divided by.
         beta: of the weights ``effective``.
+        use_sigmoid: score each class alone.
+        sampler: of kind pixel_sampler: which pixels count.
+        name: what the term is called; None: by its type and output.
         class_counts: training samples a class; None if unknown.
     """
 
@@ -44,68 +54,71 @@ class CrossEntropyLoss(nn.Module):
         weight: float = 1.0,
         class_weight: list[float] | Weighting | None = None,
         label_smoothing: float = 0.0,
-        ignore_index: int = -1,
-        divisor: Literal["weights", "count"] = "weights",
+        ignore_index: int | None = None,
+        divisor: Literal["weights", "count", "all"] = "weights",
         beta: float = 0.999,
+        use_sigmoid: bool = False,
+        sampler: Annotated[dict[str, Any], Kind("pixel_sampler")] | None = None,
+        name: str | None = None,
         *,
         class_counts: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(on, weight, name, class_weight, beta, ignore_index, sampler, class_counts)
         if not 0 <= label_smoothing < 1:
             raise UserError(f"must lie in [0, 1), not {label_smoothing}", where="CrossEntropyLoss.label_smoothing")
-        check_beta(beta, "CrossEntropyLoss.beta")
-        self.on, self.weight = on, weight
-        self.label_smoothing, self.ignore_index, self.divisor = label_smoothing, ignore_index, divisor
-        self.class_counts = class_counts
-        self.class_weight: torch.Tensor | None
-        found = resolve_weights(class_weight, class_counts, beta, "CrossEntropyLoss.class_weight")
-        self.register_buffer("class_weight", found, persistent=False)
+        self.label_smoothing, self.divisor, self.use_sigmoid = label_smoothing, divisor, use_sigmoid
 
-    def forward(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
-        """Scalar loss of scores (N, K, ...) and ``batch["target"]`` (N, ...) int64, or ``soft_target`` (N, K, ...)."""
-        if logits.dtype in (torch.float16, torch.bfloat16):
-            logits = logits.float()
-        soft = soft_target_of(batch, logits)
-        if soft is not None:
-            return self._of_soft(logits, soft)
-        target = batch["target"]
-        weight = None if self.class_weight is None else self.class_weight.to(logits)
-        total = functional.cross_entropy(
+    def total(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
+        """The sum of ``losses``; without maps of them where it can."""
+        if sigmoid:
+            return self.losses(logits, batch, sigmoid).sum()
+        if batch.get("soft_target") is not None:
+            return -self._likely(logits, batch).sum()
+        return self._of_classes(logits, batch, "sum")
+
+    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
+        """(N, ...) of class scores, each class scored alone if ``sigmoid``; class weights included; 0 if unlabelled."""
+        if not sigmoid:
+            if batch.get("soft_target") is not None:
+                return -self._likely(logits, batch).sum(dim=1)
+            return self._of_classes(logits, batch, "none")
+        weight, shares = self.weights_of(logits), distribution(logits, batch, self.ignore_index)
+        of_class = shares if weight is None else shares * over_classes(weight, logits)
+        binary = functional.softplus(logits) - logits * self._smoothed(shares)
+        return (binary * of_class.sum(dim=1, keepdim=True)).mean(dim=1)
+
+    def _of_classes(self, logits: torch.Tensor, batch: Mapping[str, Any], reduction: str) -> torch.Tensor:
+        return functional.cross_entropy(
             logits,
-            target,
-            weight,
+            batch["target"],
+            self.weights_of(logits),
             ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
-            reduction="sum",
+            reduction=reduction,
         )
-        known = target != self.ignore_index
-        if weight is None or self.divisor == "count":
-            over = known.sum().to(logits.dtype)
-        else:
-            over = weight[target.where(known, 0)].where(known, 0).sum()
-        return total / over.where(over > 0, 1)
 
-    def _of_soft(self, logits: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
-        labelled = soft.sum(dim=1, keepdim=True)
-        smoothed = soft * (1 - self.label_smoothing) + labelled * (self.label_smoothing / logits.shape[1])
-        if self.class_weight is not None:
-            weight = over_classes(self.class_weight, logits)
-            smoothed = smoothed * weight
-            labelled = soft * weight if self.divisor == "weights" else labelled
-        total = -(smoothed * functional.log_softmax(logits, dim=1)).sum()
-        over = labelled.sum()
-        return total / over.where(over > 0, 1)
+    def _likely(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
+        smoothed = self._smoothed(distribution(logits, batch, self.ignore_index))
+        weight = self.weights_of(logits)
+        if weight is not None:
+            smoothed = smoothed * over_classes(weight, logits)
+        return smoothed * functional.log_softmax(logits, dim=1)
 
-    def expected_initial(self, classes: int) -> float:
-        """The loss of a network that gives all classes the same score, over targets as frequent as in training."""
+    def _smoothed(self, shares: torch.Tensor) -> torch.Tensor:
+        labelled = shares.sum(dim=1, keepdim=True)
+        return shares * (1 - self.label_smoothing) + labelled * (self.label_smoothing / shares.shape[1])
+
+    def expected_initial(self, classes: int) -> float | None:
+        """The loss of a network that gives all classes the same score, over targets as frequent as in training.
+
+        None where it depends on where the ignored pixels, or those that a sampler keeps, are.
+        """
+        mined = self.sampler is not None and (self.sampler.divisor == "all" or self.class_weight is not None)
+        if mined or (self.divisor == "all" and self.sampler is None):
+            return None
         counts = [1] * classes if self.class_counts is None else list(self.class_counts)
-        loss = functional.cross_entropy(
-            torch.zeros(classes, classes, dtype=torch.float64),
-            torch.arange(classes),
-            self.class_weight,
-            label_smoothing=self.label_smoothing,
-            reduction="none",
-        )
+        scores, target = torch.zeros(classes, classes, dtype=torch.float64), torch.arange(classes)
+        loss = self.losses(scores, {"target": target}, self.use_sigmoid and classes > 1)
         number = torch.tensor(counts, dtype=torch.float64)
         over = number if self.class_weight is None or self.divisor == "count" else number * self.class_weight
         return float((number * loss).sum() / over.sum())

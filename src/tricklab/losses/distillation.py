@@ -38,6 +38,7 @@ class DistillationLoss(nn.Module):
         mode: what of the teacher's scores is learned.
         temperature: T of ``soft``, above 0; ``hard`` has none.
         divisor: of ``soft``: what the sum over the batch is divided by.
+        name: what the term is called; None: by its type and output.
 
     Raises:
         UserError: a temperature of 0 or below; one, or a divisor, that ``hard`` would not use.
@@ -53,6 +54,7 @@ class DistillationLoss(nn.Module):
         mode: Literal["soft", "hard"] = "soft",
         temperature: float = 1.0,
         divisor: Literal["count", "scores"] = "count",
+        name: str | None = None,
     ) -> None:
         super().__init__()
         if temperature <= 0:
@@ -60,7 +62,7 @@ class DistillationLoss(nn.Module):
         for key, value, default in (("temperature", temperature, 1.0), ("divisor", divisor, "count")):
             if mode == "hard" and value != default:
                 raise UserError(f"does nothing in mode hard: {value}", where=f"DistillationLoss.{key}", fix="mode soft")
-        self.on, self.weight, self.teacher = on, weight, dict(teacher)
+        self.on, self.weight, self.name, self.teacher = on, weight, name, dict(teacher)
         self.mode, self.temperature, self.divisor = mode, temperature, divisor
 
     @property

@@ -1,37 +1,49 @@
-"""Focal loss over softmax scores."""
+"""Focal loss over softmax or sigmoid scores."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
-from tricklab.losses.soft_targets import over_classes, soft_target_of
-from tricklab.registry import component
+from tricklab.losses.class_weights import Weighting
+from tricklab.losses.pixel_loss import PixelLoss
+from tricklab.losses.soft_targets import over_classes
+from tricklab.losses.targets import distribution
+from tricklab.observe import observe
+from tricklab.registry import Kind, component
 
 
 @component("loss", source="Lin et al., ICCV 2017, equation 5", given=("class_counts",))
-class FocalLoss(nn.Module):
+class FocalLoss(PixelLoss):
     """Cross-entropy scaled down where the true class is already likely: -alpha_y (1 - p_y)^gamma log p_y.
 
-    For one label out of K (softmax); the paper and OpenMMLab use K sigmoids. The sum is divided by the number of those
-    targets that are not ignored, whatever alpha; all ignored gives 0. With gamma 0 and no alpha it is cross-entropy.
+    For one label out of K (softmax); with ``use_sigmoid`` the mean of K binary ones, as the paper and OpenMMLab have it
+    (OpenMMLab's fails for several classes on a CPU). Of one channel, the score of class 1 of two, it is the binary
+    focal loss. The sum is divided by the number of those targets that are not ignored, whatever alpha (``divisor:
+    count``), or by that of all (``divisor: all``); all ignored gives 0. With gamma 0 and no alpha it is cross-entropy.
 
     Where the batch has ``soft_target``, such as Mixup's, the loss is its mean over that distribution, and ``target`` is
     not read: one-hot rows give what classes give. A row of zeros is ignored.
+
+    Observes ``focal/factor``, the mean factor (1 - p_y)^gamma of the labelled targets, of softmax scores.
 
     Args:
         on: the model's output that it reads: scores (N, K, ...).
         weight: factor on this term in the total.
         gamma: how fast easy samples lose weight.
-        alpha: K weights, ``balanced``, ``inverse`` or ``effective`` (see ``class_weights``), or None.
-        ignore_index: target that means "no label".
+        alpha: K weights, ``balanced``, ``inverse``, ``log`` or ``effective`` (see ``class_weights``), or None; with
+            ``use_sigmoid`` also one number: the weight of a class where it is true, 1 - alpha where it is not.
+        ignore_index: target that means "no label"; None: as the task has it, else -1.
         beta: of the weights ``effective``.
+        class_weight: another name for K weights in ``alpha``.
+        use_sigmoid: score each class alone.
+        divisor: what the sum is divided by.
+        sampler: of kind pixel_sampler: which pixels count.
+        name: what the term is called; None: by its type and output.
         class_counts: training samples a class; None if unknown.
     """
 
@@ -40,51 +52,86 @@ class FocalLoss(nn.Module):
         on: str = "main",
         weight: float = 1.0,
         gamma: float = 2.0,
-        alpha: list[float] | Weighting | None = None,
-        ignore_index: int = -1,
+        alpha: float | list[float] | Weighting | None = None,
+        ignore_index: int | None = None,
         beta: float = 0.999,
+        class_weight: list[float] | Weighting | None = None,
+        use_sigmoid: bool = False,
+        divisor: Literal["count", "all"] = "count",
+        sampler: Annotated[dict[str, Any], Kind("pixel_sampler")] | None = None,
+        name: str | None = None,
         *,
         class_counts: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
         if gamma < 0:
             raise UserError(f"must not be negative, not {gamma}", where="FocalLoss.gamma")
-        check_beta(beta, "FocalLoss.beta")
-        self.on, self.weight, self.gamma, self.ignore_index = on, weight, gamma, ignore_index
-        self.class_counts = class_counts
-        self.alpha: torch.Tensor | None
-        self.register_buffer("alpha", resolve_weights(alpha, class_counts, beta, "FocalLoss.alpha"), persistent=False)
+        positive = float(alpha) if isinstance(alpha, int | float) else None
+        if positive is not None and not (use_sigmoid and 0 < positive < 1):
+            raise UserError(
+                f"one number, {alpha}, must lie in (0, 1) and needs use_sigmoid",
+                where="FocalLoss.alpha",
+                fix="give one weight a class",
+            )
+        weights = class_weight if isinstance(alpha, int | float) or alpha is None else alpha
+        if class_weight is not None and weights is not class_weight:
+            raise UserError("alpha and class_weight both give weights of classes", where="FocalLoss.class_weight")
+        key = "class_weight" if class_weight is not None else "alpha"
+        super().__init__(on, weight, name, weights, beta, ignore_index, sampler, class_counts, key)
+        self.gamma, self.divisor, self.use_sigmoid = gamma, divisor, use_sigmoid
+        self.positive = positive
 
-    def forward(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
-        """Scalar loss of scores (N, K, ...) and ``batch["target"]`` (N, ...) int64, or ``soft_target`` (N, K, ...)."""
-        if logits.dtype in (torch.float16, torch.bfloat16):
-            logits = logits.float()
+    @property
+    def alpha(self) -> torch.Tensor | None:
+        """The K weights, if there are any."""
+        return self.class_weight
+
+    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
+        """(N, ...) of class scores, each class scored alone if ``sigmoid``; class weights included; 0 if unlabelled."""
+        weight = self.weights_of(logits)
+        if sigmoid:
+            return self._sigmoid(logits, distribution(logits, batch, self.ignore_index), weight)
+        if self.positive is not None:
+            # one channel: class 0 is where the only one is not true
+            binary = logits.new_tensor([1 - self.positive, self.positive])
+            weight = binary if weight is None else weight * binary
         log_share = functional.log_softmax(logits, dim=1)
-        soft = soft_target_of(batch, logits)
-        if soft is not None:
+        if batch.get("soft_target") is not None:
+            soft = distribution(logits, batch, self.ignore_index)
             loss = soft * self._focal(log_share)
-            if self.alpha is not None:
-                loss = loss * over_classes(self.alpha, logits)
-            labelled = soft.sum()
-            return loss.sum() / labelled.where(labelled > 0, 1)
+            return (loss if weight is None else loss * over_classes(weight, logits)).sum(dim=1)
         target = batch["target"]
         known = target != self.ignore_index
         chosen = target.where(known, 0)
-        loss = self._focal(log_share.gather(1, chosen.unsqueeze(1)).squeeze(1))
-        if self.alpha is not None:
-            loss = loss * self.alpha.to(logits)[chosen]
-        number = known.sum().to(logits.dtype)
-        return loss.where(known, 0).sum() / number.clamp(min=1)
+        log_p = log_share.gather(1, chosen.unsqueeze(1)).squeeze(1)
+        with torch.no_grad():
+            factor = (-torch.expm1(log_p)).clamp(min=0) ** self.gamma
+            observe("focal/factor", factor.where(known, 0).sum() / known.sum().clamp(min=1))
+        loss = self._focal(log_p)
+        return (loss if weight is None else loss * weight[chosen]).where(known, 0)
+
+    def _sigmoid(self, logits: torch.Tensor, shares: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+        true, false = self._focal(functional.logsigmoid(logits)), self._focal(functional.logsigmoid(-logits))
+        if self.positive is not None:
+            true, false = self.positive * true, (1 - self.positive) * false
+        labelled = shares.sum(dim=1, keepdim=True)
+        of_class = 1 if weight is None else (shares * over_classes(weight, logits)).sum(dim=1, keepdim=True)
+        return ((shares * true + (labelled - shares) * false) * of_class).mean(dim=1)
 
     def _focal(self, log_p: torch.Tensor) -> torch.Tensor:
         # 1 - p by expm1, so that a sure and right sample keeps its tiny weight; the clamp keeps its gradient finite
         miss = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
         return -(miss**self.gamma) * log_p
 
-    def expected_initial(self, classes: int) -> float:
-        """The loss of a network that gives all classes the same score, over targets as frequent as in training."""
+    def expected_initial(self, classes: int) -> float | None:
+        """The loss of a network that gives all classes the same score, over targets as frequent as in training.
+
+        None where it depends on where the ignored pixels, or those that a sampler keeps, are.
+        """
+        mined = self.sampler is not None and (self.sampler.divisor == "all" or self.class_weight is not None)
+        if mined or (self.divisor == "all" and self.sampler is None) or self.positive is not None:
+            return None
         counts = [1] * classes if self.class_counts is None else list(self.class_counts)
         number = torch.tensor(counts, dtype=torch.float64)
-        alpha = torch.ones(classes, dtype=torch.float64) if self.alpha is None else self.alpha
-        log_k = torch.tensor(float(classes), dtype=torch.float64).log()
-        return float((number * alpha).sum() / number.sum() * (1 - 1 / classes) ** self.gamma * log_k)
+        scores, target = torch.zeros(classes, classes, dtype=torch.float64), torch.arange(classes)
+        loss = self.losses(scores, {"target": target}, self.use_sigmoid and classes > 1)
+        return float((number * loss).sum() / number.sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,31 +12,45 @@ from torch import nn
 
 from tricklab import registry
 from tricklab.errors import UserError, nearest
+from tricklab.losses.targets import NO_LABEL
 
 
 class Losses(nn.Module):
     """The weighted sum of loss terms.
 
     Args:
-        configs: one mapping a term: ``type``, ``on``, ``weight`` and the term's own keys.
-        class_counts: training samples a class, for class weights; None if unknown.
+        configs: one mapping a term: ``type``, ``on``, ``weight``, ``name`` and the term's own keys.
+        class_counts: training samples (pixels) a class, for class weights; None if unknown.
+        ignore_index: the target that means "no label" in this task, for terms that do not say their own.
 
     Raises:
-        UserError: there is no term, or one is wrong.
+        UserError: there is no term, one is wrong or weighs nothing, or two have one name.
+
+    Every term is part of the total, whatever it is called. (OpenMMLab adds up what has ``loss`` in its name, so that a
+    loss named ``dice`` is shown and never trained.)
     """
 
-    def __init__(self, configs: Sequence[Mapping[str, Any]], class_counts: Sequence[int] | None) -> None:
+    def __init__(
+        self,
+        configs: Sequence[Mapping[str, Any]],
+        class_counts: Sequence[int] | None,
+        ignore_index: int = NO_LABEL,
+    ) -> None:
         super().__init__()
         if not configs:
             raise UserError("a training needs at least one loss", where="losses")
         self.terms = nn.ModuleList([registry.build("loss", config, class_counts=class_counts) for config in configs])
-        self.names: list[str] = []
-        for term in self.terms:
-            base = name = f"{type(term).__name__}.{term.on}"
-            number = 2
-            while name in self.names:
-                name, number = f"{base}#{number}", number + 1
-            self.names.append(name)
+        for place, (config, module) in enumerate(zip(configs, self.terms, strict=True)):
+            term: Any = module
+            if not (math.isfinite(term.weight) and term.weight > 0):
+                raise UserError(
+                    f"a term that weighs {term.weight:g} trains nothing that was asked for",
+                    where=f"losses.{place}.weight",
+                    fix="give it a weight above 0, or leave the term out",
+                )
+            if hasattr(term, "ignore_index") and config.get("ignore_index") is None:
+                term.ignore_index = ignore_index
+        self.names = _named(list(self.terms))
 
     def forward(
         self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], names: Collection[str] | None = None
@@ -45,7 +61,7 @@ class Losses(nn.Module):
             names: of the terms to compute, at least one; all if not given.
 
         Raises:
-            UserError: a term reads an output that the model does not give; lists those it gives.
+            UserError: a term reads an output that the model does not give (lists those it gives), or has no gradient.
         """
         found: dict[str, torch.Tensor] = {}
         for index, (name, module) in enumerate(zip(self.names, self.terms, strict=True)):
@@ -58,7 +74,14 @@ class Losses(nn.Module):
                     where=f"losses.{index}.on",
                     fix=nearest(str(term.on), outputs),
                 )
-            found[name] = term.weight * term(outputs[term.on], batch)
+            value = term(outputs[term.on], batch)
+            if torch.is_grad_enabled() and outputs[term.on].requires_grad and not value.requires_grad:
+                raise UserError(
+                    f"{name} has no gradient, so that it never trains what gives {term.on!r}",
+                    where=f"losses.{index}",
+                    fix="leave it out, or compute it from the scores with differentiable operations",
+                )
+            found[name] = term.weight * value
         return torch.stack(list(found.values())).sum(), found
 
     def evaluated(self, outputs: Collection[str]) -> list[str]:
@@ -101,3 +124,26 @@ class Losses(nn.Module):
         if any(value is None for value in each):
             return None
         return float(sum(term.weight * value for term, value in zip(terms, each, strict=True)))
+
+
+def _named(terms: Sequence[Any]) -> list[str]:
+    """What each term is called: as it says, or ``Type.output``, with a number where that is taken."""
+    own = [term.name for term in terms if getattr(term, "name", None) is not None]
+    for name in own:
+        if not re.fullmatch(r"[\w.-]+", name) or name.endswith("_mean"):
+            raise UserError(
+                f"{name!r} cannot name a loss", where="losses, name", fix="letters, digits, '_', '-', '.'; no '_mean'"
+            )
+    names: list[str] = []
+    for term in terms:
+        if getattr(term, "name", None) is not None:
+            if term.name in names:
+                raise UserError(f"two terms are named {term.name!r}", where="losses, name")
+            names.append(term.name)
+            continue
+        base = name = f"{type(term).__name__}.{term.on}"
+        number = 2
+        while name in names or name in own:
+            name, number = f"{base}#{number}", number + 1
+        names.append(name)
+    return names

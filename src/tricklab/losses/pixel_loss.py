@@ -1,0 +1,133 @@
+"""Base of the losses that are a mean over pixels, or over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from tricklab import registry
+from tricklab.errors import UserError
+from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
+from tricklab.losses.soft_targets import soft_target_of
+from tricklab.losses.targets import NO_LABEL, class_scores, known_pixels, log_chance
+from tricklab.observe import observe
+
+
+class Loss(nn.Module):
+    """What all losses of labels have: an output, a factor, a name, class weights, ignored targets, a sampler.
+
+    Args:
+        on: the model's output that it reads: scores (N, K, ...); one channel is the score of class 1 of two.
+        weight: factor on this term in the total, above 0.
+        name: what the term is called; None: by its type and output.
+        class_weight: K weights, ``balanced``, ``inverse``, ``log`` or ``effective`` (see ``class_weights``), or None.
+        beta: of the weights ``effective``.
+        ignore_index: target that means "no label"; None: as the task has it, else -1.
+        sampler: of kind pixel_sampler: which pixels count.
+        class_counts: training samples (pixels) a class; None if unknown.
+        weight_key: what ``class_weight`` is called in the recipe.
+    """
+
+    def __init__(
+        self,
+        on: str,
+        weight: float,
+        name: str | None,
+        class_weight: list[float] | Weighting | None,
+        beta: float,
+        ignore_index: int | None,
+        sampler: dict[str, Any] | None,
+        class_counts: Sequence[int] | None,
+        weight_key: str = "class_weight",
+    ) -> None:
+        super().__init__()
+        kind = type(self).__name__
+        check_beta(beta, f"{kind}.beta")
+        self.on, self.weight, self.name = on, weight, name
+        self.ignore_index = NO_LABEL if ignore_index is None else ignore_index
+        self.class_counts = class_counts
+        self.sampler: Any = None if sampler is None else registry.build("pixel_sampler", sampler)
+        self.class_weight: torch.Tensor | None
+        found = resolve_weights(class_weight, class_counts, beta, f"{kind}.{weight_key}")
+        self.register_buffer("class_weight", found, persistent=False)
+
+    def scored_alone(self, logits: torch.Tensor) -> bool:
+        """Whether each class of raw scores is scored by a sigmoid; one channel is the softmax of two."""
+        return bool(getattr(self, "use_sigmoid", False)) and logits.shape[1] > 1
+
+    def weights_of(self, logits: torch.Tensor) -> torch.Tensor | None:
+        """The class weights (K,) as the scores' type.
+
+        Raises:
+            UserError: the scores have another number of classes.
+        """
+        if self.class_weight is None:
+            return None
+        if len(self.class_weight) != logits.shape[1]:
+            raise UserError(
+                f"{len(self.class_weight)} class weights for scores of {logits.shape[1]} classes",
+                where=f"losses, {type(self).__name__}",
+            )
+        return self.class_weight.to(logits)
+
+    def expected_initial(self, classes: int) -> float | None:
+        """The loss of a network that gives all classes the same score; None: it depends on where the classes are."""
+        return None
+
+
+class PixelLoss(Loss):
+    """A sum over the labelled pixels by what is said to be the divisor.
+
+    The divisor is the sum of the true classes' weights (``weights``), the number of labelled pixels (``count``) or that
+    of all pixels (``all``), and of a sampler's pixels alone unless it says ``divisor: all``. Where nothing counts, the
+    loss is 0 with a gradient of 0.
+    """
+
+    divisor: str
+
+    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
+        """(N, ...) of class scores, each class scored alone if ``sigmoid``; class weights included; 0 if unlabelled."""
+        raise NotImplementedError
+
+    def total(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
+        """The sum of ``losses``."""
+        return self.losses(logits, batch, sigmoid).sum()
+
+    def per_pixel(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
+        """The loss of each pixel (N, ...), class weights included, before any sampler and divisor; 0 if unlabelled."""
+        return self.losses(class_scores(logits), batch, self.scored_alone(logits))
+
+    def forward(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
+        """Scalar loss of scores (N, K, ...) and ``batch["target"]`` (N, ...) int64, or ``soft_target`` (N, K, ...)."""
+        sigmoid, logits = self.scored_alone(logits), class_scores(logits)
+        counted = self.counted(logits, batch)
+        over = counted.sum()
+        if self.sampler is None:
+            total = self.total(logits, batch, sigmoid)
+            if self.divisor != "weights" and logits.ndim > 2:
+                # of maps alone: every label of a batch of whole images counts
+                observe("pixels/divided_by", over / counted.numel())
+        else:
+            losses = self.losses(logits, batch, sigmoid)
+            known = known_pixels(logits, batch, self.ignore_index)
+            with torch.no_grad():
+                chance = log_chance(logits, batch, self.ignore_index, sigmoid)
+            kept = self.sampler.kept(chance, losses.detach(), known)
+            total = losses.where(kept, 0).sum()
+            over = counted.where(kept, 0).sum() if self.sampler.divisor == "kept" else over
+        return total / over.where(over > 0, 1)
+
+    def counted(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
+        """(N, ...) what each pixel adds to the divisor. ``logits`` are class scores."""
+        soft = soft_target_of(batch, logits)
+        if self.divisor == "all":
+            return logits.new_ones(logits.shape[:1] + logits.shape[2:])
+        weight = self.weights_of(logits) if self.divisor == "weights" else None
+        if soft is not None:
+            return soft.sum(dim=1) if weight is None else torch.einsum("nk...,k->n...", soft, weight)
+        target = batch["target"]
+        known = target != self.ignore_index
+        return known.to(logits.dtype) if weight is None else weight[target.where(known, 0)].where(known, 0)
