@@ -45,7 +45,7 @@ class ACM(nn.Module):
 
 @component(
     "context",
-    source="He et al., Adaptive Pyramid Context Network, CVPR 2019, eq. 1-5; OpenMMLab's APCHead",
+    source="He et al., Adaptive Pyramid Context Network, CVPR 2019; OpenMMLab's APCHead",
     given=("channels",),
 )
 class APCNet(ContextBlock):

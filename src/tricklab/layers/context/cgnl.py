@@ -16,7 +16,7 @@ GAMMA = 1e-4
 
 @component(
     "context",
-    source="Yue et al., Compact Generalized Non-local Network, NeurIPS 2018, arXiv 1810.13125, eq. 7-13",
+    source="Yue et al., Compact Generalized Non-local Network, NeurIPS 2018, arXiv 1810.13125",
     given=("channels",),
 )
 class CGNL(ContextBlock):

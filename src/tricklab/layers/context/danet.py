@@ -11,7 +11,7 @@ from tricklab.layers.context._base import ContextBlock
 from tricklab.registry import component
 
 
-@component("context", source="Fu et al., DANet, CVPR 2019, arXiv 1809.02983, eq. 1-2", given=("channels",))
+@component("context", source="Fu et al., DANet, CVPR 2019, arXiv 1809.02983", given=("channels",))
 class PositionAttention(ContextBlock):
     """Attention over positions: y = x + gamma · softmax(Q^T K) V, without dividing by the root of the channels.
 
@@ -39,7 +39,7 @@ class PositionAttention(ContextBlock):
         return x + self.gamma * found_NCP.unflatten(2, tuple(x.shape[2:]))
 
 
-@component("context", source="Fu et al., DANet, CVPR 2019, arXiv 1809.02983, eq. 3-4", given=("channels",))
+@component("context", source="Fu et al., DANet, CVPR 2019, arXiv 1809.02983", given=("channels",))
 class ChannelAttention(ContextBlock):
     """Attention over channels: y = x + gamma · softmax(E) X with E = X X^T, C × C; no convolution, one weight.
 
@@ -67,7 +67,7 @@ class ChannelAttention(ContextBlock):
         return x + self.gamma * found_NCP.unflatten(2, tuple(x.shape[2:]))
 
 
-@component("context", source="Fu et al., DANet, CVPR 2019, arXiv 1809.02983, figure 2", given=("channels",))
+@component("context", source="Fu et al., DANet, CVPR 2019, arXiv 1809.02983", given=("channels",))
 class DANet(ContextBlock):
     """Both attentions of DANet on one input: x + gamma_p · position(x) + gamma_c · channel(x).
 

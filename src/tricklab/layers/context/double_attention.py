@@ -9,9 +9,7 @@ from tricklab.layers.context.normalisation import batch_norm
 from tricklab.registry import component
 
 
-@component(
-    "context", source="Chen et al., A²-Nets: Double Attention Networks, NeurIPS 2018, eq. 2-6", given=("channels",)
-)
+@component("context", source="Chen et al., A²-Nets: Double Attention Networks, NeurIPS 2018", given=("channels",))
 class A2(ContextBlock):
     """Double attention: y = x + BN(W Z), Z = G softmax over descriptors of rho(x), G = phi(x) softmax over space.
 

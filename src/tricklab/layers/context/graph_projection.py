@@ -70,7 +70,7 @@ class GraphUnit(nn.Module):
 
 @component(
     "context",
-    source="Li & Gupta, Beyond Grids: Learning Graph Representations for Visual Recognition, NeurIPS 2018, eq. 1-5",
+    source="Li & Gupta, Beyond Grids: Learning Graph Representations for Visual Recognition, NeurIPS 2018",
     given=("channels",),
 )
 class GCU(ContextBlock):

@@ -45,7 +45,7 @@ class LatentKernel(nn.Module):
 
 @component(
     "context",
-    source="Zhang et al., LatentGNN, ICML 2019, arXiv 1905.11634, eq. 4-9; official code latentgnn/LatentGNN-V1-PyTorch",
+    source="Zhang et al., LatentGNN, ICML 2019, arXiv 1905.11634; latentgnn/LatentGNN-V1-PyTorch",
     given=("channels",),
 )
 class LatentGNN(ContextBlock):

@@ -13,7 +13,7 @@ from tricklab.registry import component
 
 @component(
     "context",
-    source="Wang et al., Non-local Neural Networks, CVPR 2018, arXiv 1711.07971, eq. 2-6; OpenMMLab's NonLocal2d",
+    source="Wang et al., Non-local Neural Networks, CVPR 2018, arXiv 1711.07971; OpenMMLab's NonLocal2d",
     given=("channels",),
 )
 class NonLocal(ContextBlock):

@@ -27,13 +27,10 @@ class SharedAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         keys, values = self.f_key(x), self.f_value(x)
         down, right = (min(self.cells, side) for side in x.shape[2:])
-        rows = zip(keys.tensor_split(down, dim=2), values.tensor_split(down, dim=2), strict=True)
-        found = [
-            torch.cat(
-                [_attend(*cell) for cell in zip(*(m.tensor_split(right, dim=3) for m in row), strict=True)], dim=3
-            )
-            for row in rows
-        ]
+        found = []
+        for band in zip(keys.tensor_split(down, dim=2), values.tensor_split(down, dim=2), strict=True):
+            cells = zip(*(maps.tensor_split(right, dim=3) for maps in band), strict=True)
+            found.append(torch.cat([_attend(*cell) for cell in cells], dim=3))
         return self.W(torch.cat(found, dim=2))
 
 
@@ -45,7 +42,7 @@ def _attend(keys: Tensor, values: Tensor) -> Tensor:
 
 @component(
     "context",
-    source="Yuan & Wang, OCNet: Object Context Network for Scene Parsing, arXiv 1809.00916; openseg-group/OCNet.pytorch",
+    source="Yuan & Wang, OCNet: Object Context Network, arXiv 1809.00916; openseg-group/OCNet.pytorch",
     given=("channels",),
 )
 class OCNet(ContextBlock):

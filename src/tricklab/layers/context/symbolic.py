@@ -15,7 +15,7 @@ from tricklab.registry import component
 
 @component(
     "context",
-    source="Liang et al., Symbolic Graph Reasoning Meets Convolutions, NeurIPS 2018, eq. 1-4",
+    source="Liang et al., Symbolic Graph Reasoning Meets Convolutions, NeurIPS 2018",
     given=("channels",),
 )
 class SGR(ContextBlock):
