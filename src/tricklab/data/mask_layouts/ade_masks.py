@@ -48,18 +48,15 @@ class AdeMasks:
 
 
 def _names(file: Path) -> tuple[str, ...]:
-    """The first of each class's names: the last column of a table whose first is the class's number."""
+    """The first of each class's names: the last column of a table whose first column is the class's number."""
     if not file.is_file():
         raise UserError(f"{file.name} is missing: it names the classes", where=str(file.parent))
-    found = []
+    every = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines()[1:], start=1):
-        parts = line.split("\t")
-        if parts[0].strip() != str(number):
+        parts = [part.strip() for part in line.split("\t") if part.strip()]
+        if len(parts) < 2 or parts[0] != str(number):
             raise UserError(f"class {number} is expected here", where=f"{file}:{number + 1}")
-        found.append(parts[-1].split(",")[0].strip())
-    if len(set(found)) < len(found):
-        # two classes may share their first name ("screen"): then all of them are kept
-        lines = file.read_text(encoding="utf-8").splitlines()[1:]
-        every = [line.split("\t")[-1].strip() for line in lines]
-        found = [name if found.count(name) == 1 else every[place] for place, name in enumerate(found)]
-    return tuple(found)
+        every.append(parts[-1])
+    first = [names.split(",")[0].strip() for names in every]
+    # two classes may share their first name ("screen"): then all of their names are kept
+    return tuple(one if first.count(one) == 1 else every[place] for place, one in enumerate(first))

@@ -1,0 +1,41 @@
+"""Image and mask at a size that OpenMMLab's ``scale`` and ``keep_ratio`` say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tricklab.data.mask_resizing import Resizing, resize_image, resize_mask
+from tricklab.errors import UserError
+
+Scale = tuple[int, int]
+
+
+def check_scale(scale: Sequence[int], where: str) -> Scale:
+    """(width, height), both with pixels."""
+    if min(scale) < 1:
+        raise UserError(f"a size has pixels, not {list(scale)}", where=where, fix="[width, height]")
+    return scale[0], scale[1]
+
+
+def size_for(shape: tuple[int, int], scale: Scale, *, keep_ratio: bool) -> tuple[int, int]:
+    """(height, width) of an image of ``shape`` (height, width) after resizing to ``scale`` (width, height).
+
+    >>> size_for((1000, 1500), (1400, 1100), keep_ratio=True)
+    (933, 1400)
+    >>> size_for((1000, 1500), (1400, 1100), keep_ratio=False)
+    (1100, 1400)
+    """
+    if keep_ratio:
+        return Resizing(long=max(scale), short=min(scale)).size_of(*shape)
+    return scale[1], scale[0]
+
+
+def resized(
+    image_HWC: np.ndarray, mask_HW: np.ndarray, scale: Scale, *, keep_ratio: bool
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Image interpolated, mask by the nearest pixel, and whether the size changed."""
+    height, width = mask_HW.shape
+    size = size_for((height, width), scale, keep_ratio=keep_ratio)
+    return resize_image(image_HWC, size), resize_mask(mask_HW, size), size != (height, width)
