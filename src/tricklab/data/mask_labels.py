@@ -11,6 +11,8 @@ from tricklab.data.mask_list import IGNORE, MOST_CLASSES, OUTSIDE, MaskList
 from tricklab.errors import UserError
 
 _SHOWN = 5
+_TABLE = (1 << 16) + 1
+_STRANGE = 254
 
 
 class Labels:
@@ -45,6 +47,10 @@ class Labels:
         known = {**dict.fromkeys(self.ignore, IGNORE), **{value: number for number, value in enumerate(self.values)}}
         self._known = np.array(sorted(known), dtype=np.int64)
         self._numbers = np.array([known[value] for value in sorted(known)], dtype=np.uint8)
+        # labels of 8 and 16 bits in one look; colours that were made one number are searched for
+        self._table = np.full(_TABLE, _STRANGE, dtype=np.uint8)
+        inside = self._known < _TABLE + OUTSIDE
+        self._table[self._known[inside] - OUTSIDE] = self._numbers[inside]
 
     def numbers(self, values_HW: np.ndarray, where: str) -> np.ndarray:
         """Class numbers uint8 (height, width), 255 without a class, of label values.
@@ -52,13 +58,17 @@ class Labels:
         Raises:
             UserError: a value that has no class and is not ignored; names it, how often it occurs, and the file.
         """
+        if values_HW.min() >= OUTSIDE and values_HW.max() < _TABLE + OUTSIDE:
+            found: np.ndarray = self._table[values_HW - OUTSIDE]
+            if not (found == _STRANGE).any():
+                return found
         place = np.searchsorted(self._known, values_HW).clip(max=len(self._known) - 1)
         strange = self._known[place] != values_HW
         if strange.any():
-            found, counts = np.unique(values_HW[strange], return_counts=True)
-            shown = ", ".join(f"{value} ({count:,} pixels)" for value, count in zip(found, counts, strict=True))
+            unknown, counts = np.unique(values_HW[strange], return_counts=True)
+            shown = ", ".join(f"{value} ({count:,} pixels)" for value, count in zip(unknown, counts, strict=True))
             raise UserError(
-                f"label value{'s' if len(found) > 1 else ''} without a class: {shown}",
+                f"label value{'s' if len(unknown) > 1 else ''} without a class: {shown}",
                 where=where,
                 fix=f"the classes have the values {_listed(self.values)}; add others to data.ignore",
             )
