@@ -93,10 +93,17 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 4), nn.Linear(4, 2)).double()
 
 
-def test_keys_multiply_the_layers_rate_and_override_the_decay() -> None:
+@pytest.mark.parametrize("interactions", ["ours", "theirs"])
+def test_keys_multiply_the_layers_rate_and_decide_what_they_name(interactions: str) -> None:
     keys = {"2.": {"lr_mult": 10.0}, "0.bias": {"decay_mult": 0.5}}
     groups = parameter_groups(
-        network(), lr=1.0, weight_decay=0.2, decay_norm_and_bias=False, layer_decay=0.5, custom_keys=keys
+        network(),
+        lr=1.0,
+        weight_decay=0.2,
+        decay_norm_and_bias=False,
+        layer_decay=0.5,
+        custom_keys=keys,
+        paramwise={"interactions": interactions},
     )
     found = {name: (group["lr"], group["weight_decay"]) for group in groups for name in group["names"]}
     assert found == {
@@ -105,7 +112,7 @@ def test_keys_multiply_the_layers_rate_and_override_the_decay() -> None:
         "1.weight": (0.25, 0.0),
         "1.bias": (0.25, 0.0),
         "2.weight": (5.0, 0.2),
-        "2.bias": (5.0, 0.2),
+        "2.bias": (5.0, 0.0 if interactions == "ours" else 0.2),
         "3.weight": (1.0, 0.2),
         "3.bias": (1.0, 0.0),
     }

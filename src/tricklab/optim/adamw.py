@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from tricklab.optim.adam import Adam
+from tricklab.optim.paramwise import Paramwise
 from tricklab.registry import component
 
 
@@ -27,5 +28,7 @@ class AdamW(Adam):
         decay_norm_and_bias: bool = True,
         custom_keys: dict[str, dict[str, float]] | None = None,
         layer_decay: float | None = None,
+        paramwise: Paramwise | None = None,
     ) -> None:
         super().__init__(lr, weight_decay, betas, eps, amsgrad, decay_norm_and_bias, custom_keys, layer_decay)
+        self.paramwise = paramwise

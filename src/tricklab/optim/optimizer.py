@@ -12,10 +12,13 @@ from torch import nn
 from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.optim.parameter_groups import parameter_groups
+from tricklab.optim.paramwise import Paramwise
 
 
 class OptimizerRecipe(abc.ABC):
     """Settings of an optimizer; ``build`` makes the torch optimizer over a model."""
+
+    paramwise: Paramwise | Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -42,8 +45,7 @@ class OptimizerRecipe(abc.ABC):
         """The torch optimizer over a model's trainable parameters; each group knows its ``initial_lr`` and ``names``.
 
         Raises:
-            UserError: nothing can be trained, a key of ``custom_keys`` matches no parameter, or ``layer_decay`` meets a
-                model of one layer.
+            UserError: as of ``parameter_groups``.
         """
         groups = parameter_groups(
             model,
@@ -52,6 +54,7 @@ class OptimizerRecipe(abc.ABC):
             decay_norm_and_bias=self.decay_norm_and_bias,
             layer_decay=self.layer_decay,
             custom_keys=self.custom_keys,
+            paramwise=self.paramwise,
         )
         return self.make(groups)
 

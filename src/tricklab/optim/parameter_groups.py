@@ -10,8 +10,7 @@ from torch import nn
 
 from tricklab.errors import UserError, nearest
 from tricklab.optim.layer_numbers import layer_numbers
-
-MULTIPLIERS = ("lr_mult", "decay_mult")
+from tricklab.optim.paramwise import Paramwise, Rules
 
 
 def parameter_groups(
@@ -22,6 +21,7 @@ def parameter_groups(
     decay_norm_and_bias: bool = True,
     layer_decay: float | None = None,
     custom_keys: Mapping[str, Mapping[str, float]] | None = None,
+    paramwise: Paramwise | Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Group a model's trainable parameters by learning rate and weight decay, in the order of the model.
 
@@ -29,49 +29,44 @@ def parameter_groups(
 
     Args:
         decay_norm_and_bias: False gives no weight decay to every parameter of fewer than two dimensions (biases, norm
-            scales) and to those that the model names (``undecayed``), as timm does.
+            scales) and to those that the model names (``undecayed``), as timm does; the rules below come before it.
         layer_decay: multiplies the learning rate once for each layer between a parameter and the head, as timm and BEiT
             do; layers are those of ``layer_numbers``.
-        custom_keys: part of a parameter's name -> ``lr_mult`` and ``decay_mult``, as OpenMMLab's ``paramwise_cfg``: of
-            several keys in one name the longest decides. Its ``lr_mult`` multiplies what ``layer_decay`` gives; its
-            ``decay_mult``, 1 unless given, overrides ``decay_norm_and_bias``.
+        custom_keys: part of a parameter's name -> ``lr_mult``, which multiplies what ``layer_decay`` gives, or ``lr``,
+            which stands as it is; ``decay_mult`` or ``weight_decay``, likewise. The longest key that names the setting
+            decides it (``Rules``).
+        paramwise: rules for kinds of parameters and how they meet: see ``Paramwise``.
 
     Returns:
         Groups for a torch optimizer: ``params``, ``lr``, ``initial_lr``, ``weight_decay``, ``names``.
 
     Raises:
-        UserError: nothing can be trained, a key matches no parameter, a multiplier is unknown or negative, or layers
-            are to differ in a model of one layer.
+        UserError: nothing can be trained, a key matches no parameter, a setting is unknown or negative, a rule
+            multiplies a weight decay of 0, layers are to differ in a model of one layer, or a parameter with two names
+            is to be treated in two ways.
     """
-    keys = {key: _multipliers(key, found) for key, found in (custom_keys or {}).items()}
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    if not named:
-        raise UserError("the model has no parameter that can be trained", where="optimizer")
+    rules = Rules(model, custom_keys, paramwise)
+    named = [(name, found) for name, found in model.named_parameters(remove_duplicate=False) if found.requires_grad]
+    _refuse(rules, [name for name, _ in named], weight_decay)
     exempt = set() if decay_norm_and_bias else undecayed(model)
     rates = layer_rates(model, lr, layer_decay)
-    matched: set[str] = set()
+    first: dict[int, tuple[str, tuple[float, float]]] = {}
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in named:
-        found = [key for key in keys if key in name]
-        rate, decay = rates[name], weight_decay
-        if found:
-            matched.update(found)
-            chosen = keys[max(found, key=lambda key: (len(key), key))]
-            rate, decay = rate * chosen["lr_mult"], weight_decay * chosen["decay_mult"]
-        elif name in exempt:
-            decay = 0.0
+        twin = first.get(id(parameter), (name,))[0]
+        changed, decayed = rules.rate(name), rules.decay(name)
+        spared = twin in exempt and not (rules.theirs and rules.matching(name))
+        rate = rates[twin] if changed is None else changed.of(rates[twin])
+        decay = decayed.of(weight_decay) if decayed is not None else 0.0 if spared else weight_decay
+        if twin != name:
+            _agree(rules, name, (rate, decay), *first[id(parameter)])
+            continue
+        first[id(parameter)] = (name, (rate, decay))
         group = groups.setdefault(
             (rate, decay), {"params": [], "lr": rate, "initial_lr": rate, "weight_decay": decay, "names": []}
         )
         group["params"].append(parameter)
         group["names"].append(name)
-    for key in keys:
-        if key not in matched:
-            raise UserError(
-                f"the key {key!r} matches no trainable parameter",
-                where=f"optimizer.custom_keys.{key}",
-                fix=nearest(key, {part for name, _ in named for part in (name, *name.split("."))}),
-            )
     return list(groups.values())
 
 
@@ -137,6 +132,37 @@ def describe_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def describe_rules(
+    model: nn.Module, groups: list[dict[str, Any]], optimizer: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The fact ``optimizer/rules``: what each rule of ``custom_keys`` and ``paramwise`` decides in the built groups.
+
+    Args:
+        groups: those of the optimizer, with ``names``.
+        optimizer: the recipe's section.
+
+    Returns:
+        Rule, such as ``custom_keys.head.lr_mult`` -> ``count`` of parameters that it decides, 0 if none; ``parts`` of
+        the model that they are in; ``lr`` and ``weight_decay``: the different ones that they have.
+    """
+    rules = Rules(model, optimizer.get("custom_keys"), optimizer.get("paramwise"))
+    found: dict[str, dict[str, Any]] = {
+        rule: {"count": 0, "parts": set(), "lr": set(), "weight_decay": set()} for rule in rules.names()
+    }
+    for group in groups:
+        for name in group["names"]:
+            for change in (rules.rate(name), rules.decay(name)):
+                if change is not None:
+                    entry = found[change.rule]
+                    entry["count"] += 1
+                    entry["parts"].add(name.split(".")[0])
+                    entry["lr"].add(group.get("initial_lr", group["lr"]))
+                    entry["weight_decay"].add(group["weight_decay"])
+    return {
+        rule: {key: v if key == "count" else sorted(v) for key, v in entry.items()} for rule, entry in found.items()
+    }
+
+
 def unmatched_parameters(model: nn.Module, groups: list[dict[str, Any]]) -> list[str]:
     """The fact ``optimizer/unmatched``: trainable parameters that are in no group, or in more than one."""
     counts: dict[int, int] = {}
@@ -150,13 +176,30 @@ def unmatched_parameters(model: nn.Module, groups: list[dict[str, Any]]) -> list
     ]
 
 
-def _multipliers(key: str, found: Mapping[str, float]) -> dict[str, float]:
-    where = f"optimizer.custom_keys.{key}"
-    for name, value in found.items():
-        if name not in MULTIPLIERS:
-            raise UserError(f"unknown multiplier {name!r}", where=where, fix=nearest(name, MULTIPLIERS))
-        if value < 0:
-            raise UserError(f"{name} must not be negative, not {value}", where=where)
-    if not found:
-        raise UserError("this key changes nothing", where=where, fix="give lr_mult or decay_mult")
-    return {"lr_mult": 1.0, "decay_mult": 1.0, **found}
+def _refuse(rules: Rules, names: list[str], weight_decay: float) -> None:
+    if not names:
+        raise UserError("the model has no parameter that can be trained", where="optimizer")
+    for key in rules.unmatched(names):
+        raise UserError(
+            f"the key {key!r} matches no trainable parameter",
+            where=f"optimizer.custom_keys.{key}",
+            fix=nearest(key, {part for name in names for part in (name, *name.split("."))}),
+        )
+    if weight_decay == 0 and (found := rules.decaying()):
+        raise UserError(
+            "it multiplies a weight decay of 0",
+            where=f"optimizer.{found[0]}",
+            fix="give optimizer.weight_decay, or leave the rule out",
+        )
+
+
+def _agree(rules: Rules, name: str, settings: tuple[float, float], twin: str, its: tuple[float, float]) -> None:
+    """Refuse a shared parameter that its names want treated in two ways, or any where OpenMMLab would fail."""
+    if rules.bypass_duplicate or (settings == its and not rules.theirs):
+        return
+    wanted = " and ".join(f"lr {lr:g}, weight_decay {decay:g}" for lr, decay in (its, settings))
+    raise UserError(
+        f"{twin} and {name} are one parameter, with {wanted}",
+        where="optimizer.paramwise",
+        fix=f"bypass_duplicate: true, which treats it as {twin}",
+    )

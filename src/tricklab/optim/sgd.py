@@ -8,6 +8,7 @@ import torch
 
 from tricklab.errors import UserError
 from tricklab.optim.optimizer import OptimizerRecipe, check_share
+from tricklab.optim.paramwise import Paramwise
 from tricklab.registry import component
 
 
@@ -23,8 +24,9 @@ class SGD(OptimizerRecipe):
         nesterov: look ahead along the momentum; needs momentum and no dampening.
         decay_norm_and_bias: False: no weight decay for parameters of fewer than two dimensions and those that the model
             names by its method ``no_weight_decay``.
-        custom_keys: part of a parameter's name -> {lr_mult, decay_mult}.
+        custom_keys: part of a parameter's name -> {lr_mult or lr, decay_mult or weight_decay}.
         layer_decay: the learning rate is multiplied by it once for each layer between a parameter and the head.
+        paramwise: factors for biases, normalisations, depthwise convolutions and other kinds: see ``Paramwise``.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class SGD(OptimizerRecipe):
         decay_norm_and_bias: bool = True,
         custom_keys: dict[str, dict[str, float]] | None = None,
         layer_decay: float | None = None,
+        paramwise: Paramwise | None = None,
     ) -> None:
         super().__init__(lr, weight_decay, decay_norm_and_bias, custom_keys, layer_decay)
+        self.paramwise = paramwise
         check_share(momentum, "optimizer.momentum")
         if nesterov and (momentum == 0 or dampening != 0):
             raise UserError(
