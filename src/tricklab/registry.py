@@ -186,11 +186,11 @@ def check(kind: str, config: Mapping[str, Any], path: str = "", where: Where = l
             raise UserError(f"unknown key {key!r} of {name}", where=place(inside), fix=nearest(str(key), _hints(cls)))
     values = _validated(cls, name, plain, path, place)
     for key, hint in nested.items():
-        inner, is_list = _nested_kind(hint)
+        inner, _ = _nested_kind(hint)  # one, a list, or either: what the value is, is already validated
         inside = _below(path, key)
         if values[key] is None:
             continue
-        if is_list:
+        if isinstance(values[key], list):
             values[key] = [check(inner, item, f"{inside}.{i}", where) for i, item in enumerate(values[key])]
         else:
             values[key] = check(inner, values[key], inside, where)
