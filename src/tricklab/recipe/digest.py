@@ -12,7 +12,7 @@ EVALUATE = ("evaluate", "metric")
 # where files lie and what hardware runs them is provenance, not identity
 _NO_IDENTITY = {"data": {"root"}, "train": {"device", "workers", "threads"}}
 # keys that came later, which say nothing while they are null: recipes without them keep their identity
-_LATER = ("window", "stride")
+_LATER = ("window", "stride", "blend", "margin")
 _HASHES = ("weights_digest", "code_digest")
 
 

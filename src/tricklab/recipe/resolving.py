@@ -182,6 +182,13 @@ def _cross_check(root: Located) -> None:
                 f"evaluate.{key} has two numbers, down and right, not {len(evaluate.value[key].value)}",
                 where=f"{evaluate.value[key].origin}, evaluate.{key}",
             )
+    for key in ("blend", "margin"):
+        if evaluate.value[key].value is not None and method.value != "slide":
+            raise UserError(
+                f"evaluate.{key} is for the method slide, not for {method.value}",
+                where=f"{evaluate.value[key].origin}, evaluate.{key}",
+                fix="write evaluate.method: slide",
+            )
     if evaluate.value["weights"].value == "average" and evaluate.value["averaging"].value is None:
         raise UserError(
             "evaluate.weights is 'average' and nothing is averaged",

@@ -104,6 +104,12 @@ class Evaluate(Section):
     method: Literal["windows", "dense", "whole", "slide"] = "windows"
     window: list[Count] | None = Field(default=None, description="method slide: height and width of a window in pixels")
     stride: list[Count] | None = Field(default=None, description="method slide: pixels from one window to the next")
+    blend: Literal["hann", "mean"] | None = Field(
+        default=None, description="method slide: null: hann, less weight near a window's sides; mean: all alike"
+    )
+    margin: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="method slide: pixels at a window's sides that count nothing; null: 0"
+    )
 
 
 class Metric(Section):

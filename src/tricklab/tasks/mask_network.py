@@ -23,7 +23,13 @@ def sliding_of(evaluate: Evaluate) -> Sliding | None:
     if evaluate.window is None or evaluate.stride is None:
         return None
     (height, width), (down, right) = evaluate.window, evaluate.stride
-    return Sliding(window=(height, width), stride=(down, right), batch=evaluate.batch_size)
+    return Sliding(
+        window=(height, width),
+        stride=(down, right),
+        blend=evaluate.blend or "hann",
+        margin=evaluate.margin or 0,
+        batch=evaluate.batch_size,
+    )
 
 
 def asked_of_network(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tricklab.errors import UserError
 from tricklab.tricks._base import Proof, Recipe, trick
+from tricklab.tricks._mask_answers import with_answering
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
@@ -15,7 +16,7 @@ Group = Literal["flip", "flips", "rotations", "dihedral"]
 
 @trick(
     "tta",
-    tasks=("hyperspectral", "classification"),
+    tasks=("hyperspectral", "classification", "segmentation"),
     stage="evaluate",
     source="Krizhevsky et al., NIPS 2012 (averaging over views)",
 )
@@ -30,8 +31,13 @@ def tta(
     Costs no training and as many evaluations as there are views. Without a group scenes are seen in all eight flips and
     rotations of each window, for seen from above a turned window is as good, and images as they are and mirrored left
     and right; ``crops`` (corners and middle, ``six`` with the whole) and ``scales`` (such as [1.0, 1.25]) are for
-    images, and multiply the views.
+    images, and multiply the views. Masks are averaged pixel by pixel, with groups and scales.
     """
+    if recipe.get("task") == "segmentation":
+        if crops is not None:
+            raise UserError("masks are not cropped", where="trick tta", fix="leave crops out, or turn +slide on")
+        seen = {"type": "MaskViews", "group": group or "flip"}
+        return with_answering(recipe, {**seen, "scales": scales} if scales else seen)
     if recipe.get("task") == "classification":
         item = {"type": "ImageViews", "group": group or "flip"}
         more = {"crops": crops, "scales": scales}
