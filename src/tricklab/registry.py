@@ -101,7 +101,7 @@ def component(
         source: the paper or official file it follows.
         given: parameters that the framework supplies, such as ``classes``.
         complete: gives the checked keys with what must be known before anything runs, such as the hash of a file that
-            is named; the ``where`` of its errors is a key.
+            is named; the ``where`` of its errors is a key or keys joined by dots.
     """
     if kind not in FOLDERS:
         raise UserError(f"unknown kind of component {kind!r}", fix=nearest(kind, FOLDERS))
@@ -204,7 +204,7 @@ def _completed(cls: Any, values: dict[str, Any], path: str, place: Callable[[str
     try:
         found: dict[str, Any] = complete(values)
     except UserError as error:
-        raise UserError(error.what, where=place(_below(path, error.where or "type")), fix=error.fix) from error
+        raise UserError(error.what, where=place(_below(path, *(error.where or "type").split("."))), fix=error.fix) from error
     return found
 
 

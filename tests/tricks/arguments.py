@@ -55,6 +55,22 @@ RECIPES: dict[str, Any] = {
         "data": {"images": {"type": "SyntheticImages"}, "size": 32},
         "model": {"type": "PixelSVM"},
     },
+    "segmentation": {
+        "task": "segmentation",
+        "data": {"images": {"type": "SyntheticMasks", "images": 12}, "crop": [32, 48]},
+        "model": {
+            "type": "EncoderDecoder",
+            "backbone": {"type": "ResNetV1c", "depth": 18, "base_channels": 8, "stem_channels": 8},
+            "decode_head": {"type": "FCNHead", "channels": 8, "num_convs": 1},
+            "auxiliary_head": {"type": "FCNHead", "in_index": 2, "channels": 8, "num_convs": 1},
+        },
+        "losses": [
+            {"type": "CrossEntropyLoss", "on": "main"},
+            {"type": "CrossEntropyLoss", "on": "aux", "weight": 0.4},
+        ],
+        "train": {"epochs": 2, "batch_size": 4},
+        "metric": {"monitor": "val/miou", "mode": "max", "delta": 0.01},
+    },
 }
 
 

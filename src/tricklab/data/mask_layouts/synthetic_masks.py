@@ -26,7 +26,7 @@ class SyntheticMasks:
         images: how many.
         size: (height, width) in pixels.
         noise: standard deviation of each pixel's noise, of values between 0 and 1.
-        edge: width in pixels of the unlabelled line around shapes (label value 255); 0 for none.
+        edge: width in pixels of the unlabelled line around round shapes (label value 255); 0 for none.
         seed: the images' own seed; it does not change with the block.
     """
 
@@ -89,7 +89,8 @@ class SyntheticMasks:
             colour = colorsys.hsv_to_rgb(((kind - 1) // 2 / 6 + rng.normal(0, 0.02)) % 1, 0.6, 0.9)
             image[distance < 0] = np.asarray(colour) * rng.uniform(0.8, 1.0)
             mask[distance < 0] = kind
-            mask[np.abs(distance) < edge / 2] = _EDGE_VALUE
+            if kind % 2:
+                mask[np.abs(distance) < edge / 2] = _EDGE_VALUE
         image += rng.normal(0, 1, image.shape) * self.noise
         return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8), mask
 
