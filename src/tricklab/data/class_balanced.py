@@ -27,6 +27,8 @@ class ClassBalanced:
 
     def order(self, targets_N: np.ndarray, epoch: int, seeds: Seeds) -> tuple[np.ndarray, np.ndarray]:
         """The order of one epoch: item numbers int64 (M,), and how often each came before in this epoch."""
+        if targets_N.ndim != 1:
+            raise UserError("a mask is of many classes at once", where="data.sampler", fix="take RareClassCrops")
         rng = seeds.numpy("order", epoch)
         total = len(targets_N) if self.samples is None else self.samples
         classes = np.unique(targets_N)

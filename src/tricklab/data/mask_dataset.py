@@ -34,7 +34,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         normalise: from the files' values to float32, a batch at a time.
         transforms: in order: those of pairs, of bytes, of normalised values.
         crop: (height, width) cut out at a random place, the image filled up where it is smaller; None: whole images.
-        corner: asked where to cut first, such as at a rare class: a sampler's ``corner``.
+        corner: asked where to cut first, such as at a rare class: what a sampler's ``corner_for`` gives.
         seeds: where the random numbers come from; needed with transforms or a crop.
 
     Attributes:

@@ -27,7 +27,7 @@ class MaskFold:
         store: gives pixels and masks.
         assigned: ``train``, ``val``, ``test`` or "" (unused) for each image, (N,).
         normalisation: from the files' values to the network's.
-        sampler: the order of training; with a method ``corner`` also the place of crops.
+        sampler: the order of training; with a method ``corner_for`` also the place of crops.
         transforms: augmentation of training images.
         crop: (height, width) that a training batch has; None: whole images.
         seeds: the block's streams.
@@ -90,7 +90,8 @@ class MaskFold:
             raise UserError(f"unknown split {split!r}", fix=nearest(split, SPLITS))
         if not (split == "train" if augment is None else augment):
             return MaskDataset(self.store, self.members[split], self.normalisation)
-        corner = getattr(self.sampler, "corner", None)
+        corner_for = getattr(self.sampler, "corner_for", None)
+        corner = None if corner_for is None else corner_for(self.store.counts[self.members[split]])
         return MaskDataset(
             self.store, self.members[split], self.normalisation, self.transforms, self.crop, corner, self.seeds
         )

@@ -65,7 +65,7 @@ class SegmentationTask:
         if self.losses.teachers:
             raise UserError("in the task segmentation nobody can be asked for scores", where="losses, teacher")
         self.mixers = [
-            registry.build("mask_batch_transform", item, classes=len(self.classes))
+            registry.build("mask_batch_transform", item, classes=len(self.classes), names=self.classes)
             for item in chosen.data.get("batch_augment") or []
         ]
 

@@ -1,0 +1,99 @@
+"""Pixels of some classes copied from one image to a random place of another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tricklab.data.mask_batch_transforms.pasting import check_rest, partners_of, pasted, pixels_of, untouched
+from tricklab.errors import UserError, nearest
+from tricklab.registry import component
+
+
+@component(
+    "mask_batch_transform",
+    source="Ghiasi et al., CVPR 2021, arXiv 2012.07177 (of instances; here of classes)",
+    given=("names",),
+)
+class CopyPaste:
+    """Copy all pixels of some classes, with their labels, to a random place of another image.
+
+    The source is the image at the same place of the reversed batch, mirrored in half of the cases and shifted by a
+    random part of the image's size; what falls outside is lost. Edges are hard: nothing is blended. The image in the
+    middle of an odd batch pastes into itself. Reports ``mix/changed``, the share of changed images, and
+    ``mix/pasted``, that of pixels.
+
+    Args:
+        paste: names of the classes that are copied, such as the rare ones.
+        p: chance of each image.
+        shift: the most that is shifted, as a share of height and width; 0 keeps everything at its place.
+        flip: mirror half of the sources.
+        off_epoch: from this epoch on nothing is pasted; null for never.
+        names: of all classes.
+
+    Raises:
+        UserError: no class, an unknown one, or all of them.
+    """
+
+    def __init__(
+        self,
+        paste: list[str],
+        p: float = 0.5,
+        shift: float = 0.5,
+        flip: bool = True,
+        off_epoch: float | None = None,
+        *,
+        names: tuple[str, ...],
+    ) -> None:
+        check_rest("CopyPaste", p, off_epoch)
+        for name in paste:
+            if name not in names:
+                raise UserError(f"unknown class {name!r}", where="CopyPaste.paste", fix=nearest(name, names))
+        if not paste or len(set(paste)) == len(names):
+            raise UserError(
+                f"{'all' if paste else 'none'} of the classes would be copied",
+                where="CopyPaste.paste",
+                fix="some of them, such as the rare ones" + (" (CutMix copies boxes of everything)" if paste else ""),
+            )
+        if not 0 <= shift < 1:
+            raise UserError(f"a share is 0 or more and below 1, not {shift}", where="CopyPaste.shift")
+        self.chosen = torch.tensor([name in paste for name in names])
+        self.p, self.shift, self.flip, self.off_epoch = p, shift, flip, off_epoch
+
+    def __call__(self, batch: dict[str, Any], rng: np.random.Generator, epoch: float) -> dict[str, Any]:
+        """Mix a batch; see :func:`tricklab.data.mask_batch_transforms.pasting.pasted`."""
+        count, height, width = batch["target"].shape
+        done = rng.random(count) < self.p
+        reach = np.floor(self.shift * np.array([height, width])).astype(np.int64)
+        moves = rng.integers(-reach, reach + 1, (count, 2))
+        mirrored = (rng.random(count) < 0.5) & self.flip
+        if self.off_epoch is not None and epoch >= self.off_epoch:
+            return untouched(batch, "CopyPaste")
+        partners = partners_of(batch)
+        device = batch["target"].device
+        rows, inside_rows = _places(height, moves[:, 0], np.zeros(count, dtype=bool), device)
+        columns, inside_columns = _places(width, moves[:, 1], mirrored, device)
+        source = {key: _moved(value, rows, columns) for key, value in partners.items()}
+        chosen = self.chosen.to(device) & torch.from_numpy(done).to(device)[:, None]
+        inside = inside_rows.unsqueeze(2) & inside_columns.unsqueeze(1)
+        return pasted(batch, pixels_of(source["target"], chosen) & inside, source, "CopyPaste")
+
+
+def _places(length: int, moves_N: np.ndarray, mirrored_N: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which row or column of the source each one of the result shows, int64 (N, length), and whether there is one."""
+    place = np.arange(length)[None, :] - moves_N[:, None]
+    place = np.where(mirrored_N[:, None], length - 1 - place, place)
+    inside = (place >= 0) & (place < length)
+    return torch.from_numpy(place.clip(0, length - 1)).to(device), torch.from_numpy(inside).to(device)
+
+
+def _moved(values: Tensor, rows_NH: Tensor, columns_NW: Tensor) -> Tensor:
+    """(N, H, W) or (N, C, H, W) read at other rows and columns of the same images."""
+    if values.ndim == 3:
+        return _moved(values.unsqueeze(1), rows_NH, columns_NW).squeeze(1)
+    count, channels, height, width = values.shape
+    by_row = values.gather(2, rows_NH.view(count, 1, height, 1).expand(-1, channels, -1, width))
+    return by_row.gather(3, columns_NW.view(count, 1, 1, width).expand(-1, channels, height, -1))
