@@ -35,12 +35,16 @@ ARGUMENTS = {
     "random_crop": "(padding=2)",
     "distill": "(teacher=./teacher)",
     "pretrained": "(weights=WEIGHTS)",
+    "head_lr": "(key=out)",
+    "paramwise": "(bias_lr=2, bias_decay=0)",
 }
 # what the baseline must say so that the trick changes it, or so that it shows
 BASELINE = {
     "whiten": ["data.whiten=false"],
     "resize": ["data.size=[24, 32]"],
     "no_decay": ["optimizer.weight_decay=0.01"],
+    "paramwise": ["optimizer.weight_decay=0.01"],
+    "norm_no_decay": ["optimizer.weight_decay=0.01", "model={type: timm, name: test_resnet}"],
     "drop_path": ["model={type: timm, name: test_resnet}"],
     "stochastic_depth": ["model={type: timm, name: test_resnet}"],
     "pretrained": ["model={type: timm, name: test_resnet}"],

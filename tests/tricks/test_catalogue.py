@@ -26,6 +26,7 @@ CONTRACT = {
     "clip_value", "adaptive_clip", "layer_decay", "no_decay", "freeze", "gradual_unfreeze", "warmup_cosine",
     "drop_path", "stochastic_depth", "fp16",
     "distill", "pretrained", "snapshot", "fge", "soup",
+    "head_lr", "norm_no_decay", "paramwise",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
@@ -47,6 +48,7 @@ WRITES = {
     "stochastic_depth": ("model.drop_path", "train.drop_path_per"), "fp16": "train.precision",
     "distill": "losses", "pretrained": "model.",
     "snapshot": ("schedule", "evaluate."), "fge": ("schedule", "evaluate."), "soup": ("train.branches", "evaluate."),
+    "head_lr": "optimizer.custom_keys", "norm_no_decay": "optimizer.paramwise", "paramwise": "optimizer.paramwise",
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from tricklab.models.weights_digest import weights_digest
 from tricklab.observe import listening
 from tricklab.ops.ranks import ranks
 from tricklab.optim.freezing import Freezing
-from tricklab.optim.parameter_groups import describe_groups, describe_layers, unmatched_parameters
+from tricklab.optim.parameter_groups import describe_groups, describe_layers, describe_rules, unmatched_parameters
 from tricklab.optim.schedule_list import Schedules
 from tricklab.records import load_tree, save_tree
 
@@ -169,6 +169,8 @@ def _first_facts(prepared: Prepared, module: Training, schedules: Schedules) -> 
     judge.fact("optimizer/unmatched", unmatched_parameters(model, optimizer.param_groups))
     if prepared.settings.optimizer.get("layer_decay") is not None:
         judge.fact("optimizer/layers", describe_layers(model, optimizer.param_groups))
+    if rules := describe_rules(model, optimizer.param_groups, prepared.settings.optimizer):
+        judge.fact("optimizer/rules", rules)
     if (first := remembered(model)) is not None:
         judge.fact("model/weights_loaded", first.fact())
     judge.fact("initial_weights_digest", weights_digest(model.state_dict()))

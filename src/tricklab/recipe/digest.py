@@ -12,7 +12,7 @@ EVALUATE = ("evaluate", "metric")
 # where files lie and what hardware runs them is provenance, not identity
 _NO_IDENTITY = {"data": {"root"}, "train": {"device", "workers", "threads"}}
 # keys that came later, which say nothing while they are null: recipes without them keep their identity
-_LATER = ("window", "stride", "blend", "margin")
+_LATER = {"evaluate": ("window", "stride", "blend", "margin"), "optimizer": ("paramwise",)}
 _HASHES = ("weights_digest", "code_digest")
 
 
@@ -22,8 +22,9 @@ def digest(tree: dict[str, Any], half: Half) -> str:
     chosen = {
         name: _without(tree[name], _NO_IDENTITY.get(name, set())) for name in sections if tree.get(name) is not None
     }
-    if isinstance(chosen.get("evaluate"), dict):
-        chosen["evaluate"] = _without(chosen["evaluate"], {k for k in _LATER if chosen["evaluate"].get(k) is None})
+    for name, later in _LATER.items():
+        if isinstance(section := chosen.get(name), dict):
+            chosen[name] = _without(section, {key for key in later if section.get(key) is None})
     text = json.dumps(_canonical(chosen), ensure_ascii=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

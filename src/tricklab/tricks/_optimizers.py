@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 # what belongs to the parameters rather than to the algorithm stays when the algorithm changes
-_KEPT = ("weight_decay", "decay_norm_and_bias", "custom_keys", "layer_decay")
+_KEPT = ("weight_decay", "decay_norm_and_bias", "custom_keys", "layer_decay", "paramwise")
 
 
 def with_optimizer(recipe: Recipe, optimizer: dict[str, Any], keep: tuple[str, ...] = ()) -> Recipe:
