@@ -121,12 +121,15 @@ def test_one_scale_draws_one_ratio_for_both_sides_cut_to_whole_pixels() -> None:
     for index in range(50):
         lots = draw_of(index)(2)
         ratio = 0.5 + 1.5 * lots[0]
-        assert resize.draw_scale(draw_of(index)) == (int(2048 * ratio), int(1024 * ratio))
+        assert resize.draw_scale(draw_of(index), (9, 9)) == (int(2048 * ratio), int(1024 * ratio))
+        # without a scale it is the image's own
+        own = made("RandomResize", ratio_range=[0.5, 2.0])
+        assert own(*pair(20, 30), draw_of(index))[1].shape == (int(20 * ratio), int(30 * ratio))
 
 
 def test_two_scales_draw_long_and_short_independently_ends_included() -> None:
     resize = made("RandomResize", scale=[[13, 8], [6, 15]])
-    drawn = [resize.draw_scale(draw_of(index)) for index in range(600)]
+    drawn = [resize.draw_scale(draw_of(index), (9, 9)) for index in range(600)]
     assert {long for long, _ in drawn} == {13, 14, 15}
     assert {short for _, short in drawn} == {6, 7, 8}
     assert len(set(drawn)) == 9
@@ -166,7 +169,8 @@ def test_masks_stay_aligned_with_their_flips_and_their_images() -> None:
 @pytest.mark.parametrize(
     ("name", "keys", "said"),
     [
-        ("RandomResize", {"scale": [4, 4]}, r"RandomResize\.ratio_range: one scale needs ratio_range"),
+        ("RandomResize", {}, r"RandomResize\.ratio_range: it needs ratio_range or two scales"),
+        ("RandomResize", {"scale": [4, 4]}, r"RandomResize\.ratio_range: it needs ratio_range or two scales"),
         ("RandomResize", {"scale": [[4, 4], [5, 5]], "ratio_range": [0.5, 2.0]}, "two scales have no ratio_range"),
         ("RandomResize", {"scale": [0, 4], "ratio_range": [0.5, 2.0]}, "a size has pixels"),
         ("RandomResize", {"scale": [9, 4], "ratio_range": [1.0, 1.0]}, "the size would always be the same"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,21 @@ from tricklab.data.pixel_normalisation import PixelNormalisation
 from tricklab.errors import UserError
 from tricklab.seeds import Seeds
 
-Corner = Callable[[np.ndarray, tuple[int, int], Callable[[int], np.ndarray]], "tuple[int, int] | None"]
+
+class Corner(Protocol):
+    """Where a crop is cut out.
+
+    Attributes:
+        name: under which it is reported whether it was asked and knew a place.
+    """
+
+    name: ClassVar[str]
+
+    def __call__(
+        self, mask_HW: np.ndarray, size: tuple[int, int], draw: Callable[[int], np.ndarray]
+    ) -> tuple[int, int] | None:
+        """Top and left of a crop of that size inside the mask; None: any place will do."""
+        ...
 
 
 class MaskDataset(Dataset[dict[str, Any]]):
@@ -34,7 +48,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         normalise: from the files' values to float32, a batch at a time.
         transforms: in order: those of pairs, of bytes, of normalised values.
         crop: (height, width) cut out at a random place, the image filled up where it is smaller; None: whole images.
-        corner: asked where to cut first, such as at a rare class: what a sampler's ``corner_for`` gives.
+        corner: asked where to cut, such as at a rare class: what a sampler's ``corner_for`` gives.
         seeds: where the random numbers come from; needed with transforms or a crop.
 
     Attributes:
@@ -80,6 +94,8 @@ class MaskDataset(Dataset[dict[str, Any]]):
             table = np.stack([np.zeros_like(table), table, np.zeros_like(table)], axis=1)
         asked = Asked(*table.T)
         changed: dict[str, list[bool]] = {name: [] for name, _ in self.on_pairs}
+        if self.corner is not None and self.crop is not None:
+            changed[self.corner.name] = []
         pairs = [self._pair(row, changed) for row in table]
         shapes = {mask.shape for _, mask in pairs}
         if len(shapes) > 1:
@@ -107,14 +123,25 @@ class MaskDataset(Dataset[dict[str, Any]]):
             changed[name].append(bool(did))
         if self.crop is None:
             return image, mask
-        return self._cut(image, mask, self.crop, row)
+        image, mask = filled(image, mask, self.crop, self.normalise.fill(image.dtype))
+        chosen = None
+        if self.corner is not None:
+            whole = mask.shape == self.crop
+            chosen = None if whole else self.corner(mask, self.crop, self._draw("corner", row))
+            changed[self.corner.name].append(chosen is not None)
+        return self._cut(image, mask, self.crop, chosen, row)
 
-    def _cut(self, image: np.ndarray, mask: np.ndarray, size: tuple[int, int], row: np.ndarray) -> Pair:
-        image, mask = filled(image, mask, size, self.normalise.fill(image.dtype))
+    def _cut(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        size: tuple[int, int],
+        corner: tuple[int, int] | None,
+        row: np.ndarray,
+    ) -> Pair:
         spare = np.array(mask.shape) - size
         if not spare.any():
             return image, mask
-        corner = None if self.corner is None else self.corner(mask, size, self._draw("corner", row))
         if corner is None:
             corner = tuple((self._draw("crop", row)(2) * (spare + 1)).astype(np.int64).tolist())
         top, left = corner

@@ -91,6 +91,13 @@ class MaskFold:
         if not (split == "train" if augment is None else augment):
             return MaskDataset(self.store, self.members[split], self.normalisation)
         corner_for = getattr(self.sampler, "corner_for", None)
+        cuts = next((type(one).__name__ for one in self.transforms if getattr(one, "cuts", False)), None)
+        if corner_for is not None and cuts is not None:
+            raise UserError(
+                f"{cuts} cuts before {type(self.sampler).__name__} could say where",
+                where="data.augment, data.sampler",
+                fix="keep one of them",
+            )
         corner = None if corner_for is None else corner_for(self.store.counts[self.members[split]])
         return MaskDataset(
             self.store, self.members[split], self.normalisation, self.transforms, self.crop, corner, self.seeds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -77,6 +78,7 @@ class RareCorner:
     """
 
     chances_K: np.ndarray
+    name: ClassVar[str] = "RareClassCrops"
 
     def __call__(
         self, mask_HW: np.ndarray, size: tuple[int, int], draw: Callable[[int], np.ndarray]

@@ -24,8 +24,8 @@ class ClassMix:
 
     The partner is the image at the same place of the reversed batch; of its K' classes K' / 2, rounded down, are drawn
     evenly. The paper mixes unlabelled images by predicted masks; here the masks are the true ones. The image in the
-    middle of an odd batch is its own partner and stays as it is. Reports ``mix/changed``, the share of changed images,
-    and ``mix/pasted``, that of pixels.
+    middle of an odd batch is its own partner and stays as it is. Reports ``mix/changed`` and
+    ``mix/lambda``, what changed images keep of their own.
 
     Args:
         p: chance of each image.

@@ -23,8 +23,8 @@ class CopyPaste:
 
     The source is the image at the same place of the reversed batch, mirrored in half of the cases and shifted by a
     random part of the image's size; what falls outside is lost. Edges are hard: nothing is blended. The image in the
-    middle of an odd batch pastes into itself. Reports ``mix/changed``, the share of changed images, and
-    ``mix/pasted``, that of pixels.
+    middle of an odd batch pastes into itself. Reports ``mix/changed`` and
+    ``mix/lambda``, what changed images keep of their own.
 
     Args:
         paste: names of the classes that are copied, such as the rare ones.

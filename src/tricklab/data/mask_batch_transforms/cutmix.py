@@ -21,7 +21,8 @@ class CutMix:
     """Put a box of the image at the same place of the reversed batch, with its labels, into each image.
 
     Every pixel keeps one label, so nothing is weighed by areas. The image in the middle of an odd batch has no partner
-    and stays as it is. Reports ``mix/changed``, the share of changed images, and ``mix/pasted``, that of pixels.
+    and stays as it is. Reports ``mix/changed`` and
+    ``mix/lambda``, what changed images keep of their own.
 
     Args:
         alpha: both parameters of the beta distribution of the share that stays; 0 only with ``minmax``.

@@ -39,14 +39,15 @@ def pasted(batch: Mapping[str, Any], taken_NHW: Tensor, source: Mapping[str, Ten
         name: of the transform, for what is reported.
 
     Returns:
-        A new mapping. ``mix/changed`` and the share of taken pixels, ``mix/pasted``, are reported.
+        A new mapping. ``mix/changed``, the share of changed images, and ``mix/lambda``, what they keep of their own,
+        are reported.
     """
-    changed = taken_NHW.flatten(1).any(dim=1)
+    own = 1 - taken_NHW.flatten(1).float().mean(dim=1).cpu()
+    changed = own < 1
     observe("mix/changed", changed.float())
-    observe("mix/pasted", taken_NHW.float().mean())
+    observe("mix/lambda", own[changed])
     before = batch.get("drawn", {})
-    flags = changed.cpu()
-    drawn = {**before, name: flags | before.get(name, False)}
+    drawn = {**before, name: changed | before.get(name, False)}
     wide = taken_NHW.unsqueeze(1)
     found = {
         key: torch.where(wide if value.ndim == 4 else taken_NHW, value, batch[key]) for key, value in source.items()

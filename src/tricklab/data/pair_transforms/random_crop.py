@@ -30,6 +30,7 @@ class RandomCrop:
     """
 
     stage = "pair"
+    cuts = True
 
     def __init__(self, cat_max_ratio: float = 0.75, *, crop: tuple[int, int] | None) -> None:
         if not 0 < cat_max_ratio < 1:

@@ -18,7 +18,8 @@ class RandomResize:
     """Resize image and mask to a random size.
 
     ``scale`` is **(width, height)**, as in OpenMMLab; everything else in a recipe is (height, width). With one scale
-    and ``ratio_range`` both sides are multiplied by one number drawn evenly and cut to whole pixels. With two scales
+    and ``ratio_range`` both sides are multiplied by one number drawn evenly and cut to whole pixels; without a scale
+    those of the image itself are, which OpenMMLab lacks. With two scales
     the longer and the shorter side are drawn independently, each evenly between those of the two, ends included.
 
     With ``keep_ratio`` the drawn sides are upper bounds: the image is resized by the largest factor at which its longer
@@ -28,8 +29,8 @@ class RandomResize:
     Images are interpolated, antialiased when they shrink, where OpenMMLab's are not; masks get the nearest pixel.
 
     Args:
-        scale: [width, height], or two of them.
-        ratio_range: range of the factor, with one scale.
+        scale: [width, height], or two of them; null: that of each image.
+        ratio_range: range of the factor, with one scale or none.
         keep_ratio: keep the image's shape.
 
     Raises:
@@ -40,23 +41,25 @@ class RandomResize:
 
     def __init__(
         self,
-        scale: tuple[int, int] | tuple[tuple[int, int], tuple[int, int]],
+        scale: tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | None = None,
         ratio_range: tuple[float, float] | None = None,
         keep_ratio: bool = False,
     ) -> None:
-        one, two = scale
+        one, two = (0, 0) if scale is None else scale
         self.scales: list[Scale]
-        if isinstance(one, int) and isinstance(two, int):
+        if scale is None:
+            self.scales = []
+        elif isinstance(one, int) and isinstance(two, int):
             self.scales = [check_scale((one, two), "RandomResize.scale")]
         else:
             assert not isinstance(one, int)
             assert not isinstance(two, int)
             self.scales = [check_scale(item, "RandomResize.scale") for item in (one, two)]
-        if (ratio_range is None) == (len(self.scales) == 1):
+        if (ratio_range is None) == (len(self.scales) < 2):
             raise UserError(
-                "one scale needs ratio_range" if ratio_range is None else "two scales have no ratio_range",
+                "two scales have no ratio_range" if ratio_range is not None else "it needs ratio_range or two scales",
                 where="RandomResize.ratio_range",
-                fix="write one scale with ratio_range, or two scales; data.resize resizes to one fixed size",
+                fix="write ratio_range with one scale or none, or two scales; data.resize resizes to one fixed size",
             )
         self.ratio_range = None if ratio_range is None else check_range(ratio_range, 0, np.inf, "RandomResize")
         fixed = ratio_range[0] == ratio_range[1] if ratio_range is not None else self.scales[0] == self.scales[1]
@@ -64,12 +67,12 @@ class RandomResize:
             raise UserError("the size would always be the same", where="RandomResize", fix="write data.resize")
         self.keep_ratio = keep_ratio
 
-    def draw_scale(self, draw: PairDraw) -> Scale:
-        """(width, height) of one item; with two scales (longer, shorter)."""
+    def draw_scale(self, draw: PairDraw, own: Scale) -> Scale:
+        """(width, height) of one item, which now has ``own``; with two scales (longer, shorter)."""
         lots = draw(2)
         if self.ratio_range is not None:
             ratio = float(between(lots[:1], *self.ratio_range)[0])
-            width, height = self.scales[0]
+            width, height = self.scales[0] if self.scales else own
             return max(int(width * ratio), 1), max(int(height * ratio), 1)
         long, short = (
             _inclusive([pick(scale) for scale in self.scales], lot) for pick, lot in ((max, lots[0]), (min, lots[1]))
@@ -80,7 +83,9 @@ class RandomResize:
         self, image_HWC: np.ndarray, mask_HW: np.ndarray, draw: PairDraw
     ) -> tuple[np.ndarray, np.ndarray, bool]:
         """Resize one pair; see :class:`tricklab.data.mask_transforms.PairTransform`."""
-        return resized(image_HWC, mask_HW, self.draw_scale(draw), keep_ratio=self.keep_ratio)
+        return resized(
+            image_HWC, mask_HW, self.draw_scale(draw, (mask_HW.shape[1], mask_HW.shape[0])), keep_ratio=self.keep_ratio
+        )
 
 
 def _inclusive(ends: Sequence[int], lot: float) -> int:
