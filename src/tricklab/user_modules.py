@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import sysconfig
 import traceback
 import types
 import zlib
@@ -22,6 +23,7 @@ from pathlib import Path
 from tricklab.errors import UserError
 
 _OWN = Path(__file__).parent
+_PYTHON = Path(sysconfig.get_paths()["stdlib"]).resolve()
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _place(error: BaseException, folders: set[Path]) -> str | None:
 
 def _among(file: str, folders: set[Path]) -> bool:
     path = Path(file)
-    if path.is_relative_to(_OWN) or "site-packages" in path.parts:
+    if path.is_relative_to(_OWN) or path.is_relative_to(_PYTHON) or "site-packages" in path.parts:
         return False
     return any(path.is_relative_to(folder) for folder in folders)
 

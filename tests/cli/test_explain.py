@@ -23,7 +23,7 @@ def test_every_value_has_an_origin_and_every_trick_its_writes(capsys: pytest.Cap
     assert values["model.insert.0.reduction"] == {"value": 16, "origin": "trick se"}
     assert [call["call"] for call in found["tricks"]] == [
         "+se(after=conv2d, reduction=16)",
-        "+ema(decay=0.9, warmup=true)",
+        "+ema(decay=0.9, warmup=true, every=1)",
     ]
     assert found["tricks"][1]["writes"]["evaluate.weights"] == ["last", "average"]
     assert set(found["digest"]) == {"fit", "evaluate"}
