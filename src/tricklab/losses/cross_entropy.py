@@ -12,7 +12,7 @@ from tricklab.errors import UserError
 from tricklab.losses.class_weights import Weighting
 from tricklab.losses.pixel_loss import PixelLoss
 from tricklab.losses.soft_targets import over_classes
-from tricklab.losses.targets import distribution
+from tricklab.losses.targets import Scoring, distribution, scoring_of
 from tricklab.registry import Kind, component
 
 
@@ -68,17 +68,17 @@ class CrossEntropyLoss(PixelLoss):
             raise UserError(f"must lie in [0, 1), not {label_smoothing}", where="CrossEntropyLoss.label_smoothing")
         self.label_smoothing, self.divisor, self.use_sigmoid = label_smoothing, divisor, use_sigmoid
 
-    def total(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
+    def total(self, logits: torch.Tensor, batch: Mapping[str, Any], scoring: Scoring) -> torch.Tensor:
         """The sum of ``losses``; without maps of them where it can."""
-        if sigmoid:
-            return self.losses(logits, batch, sigmoid).sum()
+        if scoring == "sigmoid":
+            return self.losses(logits, batch, scoring).sum()
         if batch.get("soft_target") is not None:
             return -self._likely(logits, batch).sum()
         return self._of_classes(logits, batch, "sum")
 
-    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
-        """(N, ...) of class scores, each class scored alone if ``sigmoid``; class weights included; 0 if unlabelled."""
-        if not sigmoid:
+    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], scoring: Scoring) -> torch.Tensor:
+        """(N, ...) of class scores, class weights included; 0 if unlabelled."""
+        if scoring != "sigmoid":
             if batch.get("soft_target") is not None:
                 return -self._likely(logits, batch).sum(dim=1)
             return self._of_classes(logits, batch, "none")
@@ -118,7 +118,7 @@ class CrossEntropyLoss(PixelLoss):
             return None
         counts = [1] * classes if self.class_counts is None else list(self.class_counts)
         scores, target = torch.zeros(classes, classes, dtype=torch.float64), torch.arange(classes)
-        loss = self.losses(scores, {"target": target}, self.use_sigmoid and classes > 1)
+        loss = self.losses(scores, {"target": target}, scoring_of(scores, self.use_sigmoid))
         number = torch.tensor(counts, dtype=torch.float64)
         over = number if self.class_weight is None or self.divisor == "count" else number * self.class_weight
         return float((number * loss).sum() / over.sum())

@@ -12,7 +12,7 @@ from tricklab.errors import UserError
 from tricklab.losses.class_weights import Weighting
 from tricklab.losses.pixel_loss import PixelLoss
 from tricklab.losses.soft_targets import over_classes
-from tricklab.losses.targets import distribution
+from tricklab.losses.targets import Scoring, distribution, scoring_of
 from tricklab.observe import observe
 from tricklab.registry import Kind, component
 
@@ -85,13 +85,13 @@ class FocalLoss(PixelLoss):
         """The K weights, if there are any."""
         return self.class_weight
 
-    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
-        """(N, ...) of class scores, each class scored alone if ``sigmoid``; class weights included; 0 if unlabelled."""
+    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], scoring: Scoring) -> torch.Tensor:
+        """(N, ...) of class scores, class weights included; 0 if unlabelled."""
         weight = self.weights_of(logits)
-        if sigmoid:
+        if scoring == "sigmoid":
             return self._sigmoid(logits, distribution(logits, batch, self.ignore_index), weight)
         if self.positive is not None:
-            # one channel: class 0 is where the only one is not true
+            # of one channel: class 0 is where class 1 is not
             binary = logits.new_tensor([1 - self.positive, self.positive])
             weight = binary if weight is None else weight * binary
         log_share = functional.log_softmax(logits, dim=1)
@@ -133,5 +133,5 @@ class FocalLoss(PixelLoss):
         counts = [1] * classes if self.class_counts is None else list(self.class_counts)
         number = torch.tensor(counts, dtype=torch.float64)
         scores, target = torch.zeros(classes, classes, dtype=torch.float64), torch.arange(classes)
-        loss = self.losses(scores, {"target": target}, self.use_sigmoid and classes > 1)
+        loss = self.losses(scores, {"target": target}, scoring_of(scores, self.use_sigmoid))
         return float((number * loss).sum() / number.sum())

@@ -12,7 +12,7 @@ from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
 from tricklab.losses.soft_targets import soft_target_of
-from tricklab.losses.targets import NO_LABEL, class_scores, known_pixels, log_chance
+from tricklab.losses.targets import NO_LABEL, Scoring, class_scores, known_pixels, log_chance, scoring_of
 from tricklab.observe import observe
 
 
@@ -54,9 +54,9 @@ class Loss(nn.Module):
         found = resolve_weights(class_weight, class_counts, beta, f"{kind}.{weight_key}")
         self.register_buffer("class_weight", found, persistent=False)
 
-    def scored_alone(self, logits: torch.Tensor) -> bool:
-        """Whether each class of raw scores is scored by a sigmoid; one channel is the softmax of two."""
-        return bool(getattr(self, "use_sigmoid", False)) and logits.shape[1] > 1
+    def scoring(self, logits: torch.Tensor) -> Scoring:
+        """How raw scores become probabilities."""
+        return scoring_of(logits, getattr(self, "use_sigmoid", False))
 
     def weights_of(self, logits: torch.Tensor) -> torch.Tensor | None:
         """The class weights (K,) as the scores' type.
@@ -88,33 +88,33 @@ class PixelLoss(Loss):
 
     divisor: str
 
-    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
-        """(N, ...) of class scores, each class scored alone if ``sigmoid``; class weights included; 0 if unlabelled."""
+    def losses(self, logits: torch.Tensor, batch: Mapping[str, Any], scoring: Scoring) -> torch.Tensor:
+        """(N, ...) of class scores, class weights included; 0 if unlabelled."""
         raise NotImplementedError
 
-    def total(self, logits: torch.Tensor, batch: Mapping[str, Any], sigmoid: bool) -> torch.Tensor:
+    def total(self, logits: torch.Tensor, batch: Mapping[str, Any], scoring: Scoring) -> torch.Tensor:
         """The sum of ``losses``."""
-        return self.losses(logits, batch, sigmoid).sum()
+        return self.losses(logits, batch, scoring).sum()
 
     def per_pixel(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
         """The loss of each pixel (N, ...), class weights included, before any sampler and divisor; 0 if unlabelled."""
-        return self.losses(class_scores(logits), batch, self.scored_alone(logits))
+        return self.losses(class_scores(logits), batch, self.scoring(logits))
 
     def forward(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
         """Scalar loss of scores (N, K, ...) and ``batch["target"]`` (N, ...) int64, or ``soft_target`` (N, K, ...)."""
-        sigmoid, logits = self.scored_alone(logits), class_scores(logits)
+        scoring, logits = self.scoring(logits), class_scores(logits)
         counted = self.counted(logits, batch)
         over = counted.sum()
         if self.sampler is None:
-            total = self.total(logits, batch, sigmoid)
+            total = self.total(logits, batch, scoring)
             if self.divisor != "weights" and logits.ndim > 2:
                 # of maps alone: every label of a batch of whole images counts
                 observe("pixels/divided_by", over / counted.numel())
         else:
-            losses = self.losses(logits, batch, sigmoid)
+            losses = self.losses(logits, batch, scoring)
             known = known_pixels(logits, batch, self.ignore_index)
             with torch.no_grad():
-                chance = log_chance(logits, batch, self.ignore_index, sigmoid)
+                chance = log_chance(logits, batch, self.ignore_index, scoring)
             kept = self.sampler.kept(chance, losses.detach(), known)
             total = losses.where(kept, 0).sum()
             over = counted.where(kept, 0).sum() if self.sampler.divisor == "kept" else over

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
@@ -12,6 +12,14 @@ from tricklab.errors import UserError
 from tricklab.losses.soft_targets import soft_target_of
 
 NO_LABEL = -1
+Scoring = Literal["softmax", "sigmoid", "one channel"]
+
+
+def scoring_of(logits: torch.Tensor, use_sigmoid: bool) -> Scoring:
+    """How raw scores (N, K, ...) become probabilities: one channel of two classes, K classes alone, or all together."""
+    if logits.shape[1] == 1:
+        return "one channel"
+    return "sigmoid" if use_sigmoid else "softmax"
 
 
 def class_scores(logits: torch.Tensor) -> torch.Tensor:
@@ -44,13 +52,13 @@ def distribution(logits: torch.Tensor, batch: Mapping[str, Any], ignore_index: i
     return one_hot.to(logits.dtype) * known.unsqueeze(1)
 
 
-def log_chance(logits: torch.Tensor, batch: Mapping[str, Any], ignore_index: int, sigmoid: bool) -> torch.Tensor:
+def log_chance(logits: torch.Tensor, batch: Mapping[str, Any], ignore_index: int, scoring: Scoring) -> torch.Tensor:
     """(N, ...) logarithm of the probability of the true class; of a distribution, its mean; 0 without a label.
 
     Args:
-        sigmoid: each class is scored alone; else by softmax.
+        scoring: of the raw scores; ``logits`` are class scores.
     """
-    log_share = functional.logsigmoid(logits) if sigmoid else functional.log_softmax(logits, dim=1)
+    log_share = functional.logsigmoid(logits) if scoring == "sigmoid" else functional.log_softmax(logits, dim=1)
     soft = soft_target_of(batch, logits)
     if soft is not None:
         over = soft.sum(dim=1)

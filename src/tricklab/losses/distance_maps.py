@@ -1,0 +1,86 @@
+"""Exact Euclidean distances to regions, in pixels, on the device that holds them."""
+
+from __future__ import annotations
+
+import torch
+
+# between two looks at whether a search may end: a look waits for the device
+_ROWS_A_LOOK = 16
+_PIXELS_AT_ONCE = 2**17
+
+
+def distance_to(region: torch.Tensor) -> torch.Tensor:
+    """Distance of each pixel to the nearest of a region, in pixels; 0 inside it, infinity where there is none.
+
+    Exact: distances along rows, then for each pixel the least over all rows of the squares' sum, nearest rows first,
+    until no further row can be nearer.
+
+    Args:
+        region: bool (..., H, W).
+
+    Returns:
+        float32 (..., H, W).
+
+    >>> distance_to(torch.tensor([[True, False, False], [False, False, False]]))
+    tensor([[0.0000, 1.0000, 2.0000],
+            [1.0000, 1.4142, 2.2361]])
+    """
+    height, width = region.shape[-2:]
+    if not region.numel():
+        return region.to(torch.float32)
+    squares = _along_rows(region, width).reshape(-1, height, width) ** 2
+    # on a CPU a few maps at a time, which its cache can hold
+    at_once = len(squares) if squares.is_cuda else max(1, _PIXELS_AT_ONCE // (height * width))
+    return torch.cat([_over_rows(part) for part in squares.split(at_once)]).sqrt().view(region.shape)
+
+
+def _over_rows(squares: torch.Tensor) -> torch.Tensor:
+    nearest = squares.clone()
+    for step in range(1, squares.shape[-2]):
+        if step % _ROWS_A_LOOK == 0 and bool(((nearest <= step**2) | nearest.isinf()).all()) and _settled(nearest):
+            break
+        upper, lower = nearest[..., step:, :], nearest[..., :-step, :]
+        torch.minimum(upper, squares[..., :-step, :] + step**2, out=upper)
+        torch.minimum(lower, squares[..., step:, :] + step**2, out=lower)
+    return nearest
+
+
+def _settled(nearest: torch.Tensor) -> bool:
+    """Whether what is infinite stays so: maps without a region."""
+    infinite = nearest.isinf().flatten(1)
+    return bool((infinite.all(dim=1) | ~infinite.any(dim=1)).all())
+
+
+def signed_distance(region: torch.Tensor) -> torch.Tensor:
+    """Distance to a region outside it; inside, one less than that to the outside, negative, so that its rim has 0.
+
+    A region that is empty or everything has no rim: 0 throughout.
+
+    Args:
+        region: bool (..., H, W).
+
+    Returns:
+        float32 (..., H, W), in pixels.
+    """
+    found = torch.where(region, 1 - distance_to(~region), distance_to(region))
+    return found.where(found.isfinite(), 0)
+
+
+def rim_distance(region: torch.Tensor) -> torch.Tensor:
+    """Distance to the other side of a region's rim, at least 1 everywhere; 0 throughout where there is no rim.
+
+    Args:
+        region: bool (..., H, W).
+
+    Returns:
+        float32 (..., H, W), in pixels.
+    """
+    found = torch.where(region, distance_to(~region), distance_to(region))
+    return found.where(found.isfinite(), 0)
+
+
+def _along_rows(region: torch.Tensor, width: int) -> torch.Tensor:
+    column = torch.arange(width, device=region.device, dtype=torch.float32)
+    left = torch.where(region, column, -torch.inf).cummax(dim=-1).values
+    right = torch.where(region, column, torch.inf).flip(-1).cummin(dim=-1).values.flip(-1)
+    return torch.minimum(column - left, right - column)
