@@ -34,6 +34,20 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
         "data.duplicates": "group",
         "data.size": 64, "data.normalise": "dataset", "train.epochs": 12, "metric.monitor": "val/accuracy",
     },
+    "camvid-fcn-r18": {
+        "task": "segmentation", "data.images.type": "CamVidMasks", "data.split.type": "GivenImages",
+        "data.crop": [192, 256], "model.type": "EncoderDecoder", "losses.1.on": "aux", "losses.1.weight": 0.4,
+        "evaluate.method": "whole", "metric.monitor": "val/miou",
+    },
+    "camvid-pspnet-r50": {
+        "task": "segmentation", "model.decode_head.type": "PSPHead", "model.backbone.depth": 50,
+        "model.backbone.dilations": [1, 1, 2, 4], "optimizer.type": "SGD", "metric.monitor": "val/miou",
+    },
+    "drive-unet": {
+        "task": "segmentation", "data.images.type": "DriveMasks", "data.split.val": 0.25,
+        "model.backbone.type": "UNet", "evaluate.method": "slide", "evaluate.window": [128, 128],
+        "metric.monitor": "val/mdice",
+    },
 }  # fmt: skip
 CLASSES = {"indian": 16, "pavia": 9, "salinas-a": 6, "salinas-h": 16}
 
@@ -55,7 +69,8 @@ def test_a_shipped_recipe_follows_its_protocol(name: str) -> None:
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_without_a_validation_set_nothing_is_monitored_on_it(name: str) -> None:
     recipe = resolve(load(name))
-    assert recipe.get("metric.monitor").startswith("val/" if recipe.get("data.split.val") else "test/")
+    validated = recipe.get("data.split.val", None) or recipe.get("data.images.type", None) == "CamVidMasks"
+    assert recipe.get("metric.monitor").startswith("val/" if validated else "test/")
 
 
 def test_the_readme_examples_apply() -> None:

@@ -167,34 +167,32 @@ def _cross_check(root: Located) -> None:
             where=f"{train.value['clip_adaptive_head'].origin}, train.clip_adaptive_head",
             fix="set train.clip_adaptive, such as 0.01",
         )
-    method = evaluate.value["method"]
-    for key in ("window", "stride"):
-        if (evaluate.value[key].value is None) == (method.value == "slide"):
-            raise UserError(
-                f"evaluate.{key} is for the method slide, not for {method.value}"
-                if method.value != "slide"
-                else f"windows that slide need evaluate.{key}",
-                where=f"{evaluate.value[key].origin}, evaluate.{key}",
-                fix="write evaluate.method: slide" if method.value != "slide" else f"evaluate.{key}: [height, width]",
-            )
-        if evaluate.value[key].value is not None and len(evaluate.value[key].value) != 2:
-            raise UserError(
-                f"evaluate.{key} has two numbers, down and right, not {len(evaluate.value[key].value)}",
-                where=f"{evaluate.value[key].origin}, evaluate.{key}",
-            )
-    for key in ("blend", "margin"):
-        if evaluate.value[key].value is not None and method.value != "slide":
-            raise UserError(
-                f"evaluate.{key} is for the method slide, not for {method.value}",
-                where=f"{evaluate.value[key].origin}, evaluate.{key}",
-                fix="write evaluate.method: slide",
-            )
+    _check_sliding(evaluate)
     if evaluate.value["weights"].value == "average" and evaluate.value["averaging"].value is None:
         raise UserError(
             "evaluate.weights is 'average' and nothing is averaged",
             where=f"{evaluate.value['weights'].origin}, evaluate.weights",
             fix="set evaluate.averaging, such as {type: Ema}, or turn on +ema",
         )
+
+
+def _check_sliding(evaluate: Located) -> None:
+    slides = evaluate.value["method"].value == "slide"
+    for key in ("window", "stride", "blend", "margin"):
+        item = evaluate.value[key]
+        where = f"{item.origin}, evaluate.{key}"
+        if not slides and item.value is not None:
+            raise UserError(
+                f"this is for the method slide, not for {evaluate.value['method'].value}",
+                where=where,
+                fix="write evaluate.method: slide",
+            )
+        if slides and key in ("window", "stride") and (item.value is None or len(item.value) != 2):
+            raise UserError(
+                "the method slide needs two numbers of pixels, down and right",
+                where=where,
+                fix=f"evaluate.{key}: [height, width]",
+            )
 
 
 def _exactly_one(section: Located, path: Path, keys: tuple[str, ...]) -> None:
