@@ -20,9 +20,9 @@ class BoundaryLoss(PixelLoss):
     """Probability times signed distance to the true region, p φ, averaged over classes and pixels.
 
     φ is the distance in pixels to the nearest pixel of the class, 0 on the region's rim, negative inside; 0 where an
-    image has nothing, or nothing else, of the class. The loss may be negative and says nothing
-    of regions that are absent, so that it stands beside a loss of regions or pixels. Ignored pixels are not of the class, and count nothing.
-    (OpenMMLab's loss of this name is the cross-entropy of an edge output and has no distances.)
+    image has nothing, or nothing else, of the class. The loss may be negative and says nothing of regions that are
+    absent, so that it stands beside a loss of regions or pixels. Ignored pixels are not of the class, and count
+    nothing. (OpenMMLab's loss of this name is the cross-entropy of an edge output and has no distances.)
 
     Args:
         on: the model's output that it reads: scores (N, K, H, W); one channel is the score of class 1 of two.
