@@ -34,6 +34,7 @@ ARGUMENTS = {
     "resize": "(how=crop)",
     "random_crop": "(padding=2)",
     "distill": "(teacher=./teacher)",
+    "copy_paste": "(paste=[shape 1, shape 2])",
     "pretrained": "(weights=WEIGHTS)",
     "head_lr": "(key=out)",
     "paramwise": "(bias_lr=2, bias_decay=0)",

@@ -27,6 +27,7 @@ CONTRACT = {
     "drop_path", "stochastic_depth", "fp16",
     "distill", "pretrained", "snapshot", "fge", "soup",
     "head_lr", "norm_no_decay", "paramwise",
+    "multi_scale", "varied_crops", "rare_class_crops", "classmix", "copy_paste",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
@@ -49,6 +50,8 @@ WRITES = {
     "distill": "losses", "pretrained": "model.",
     "snapshot": ("schedule", "evaluate."), "fge": ("schedule", "evaluate."), "soup": ("train.branches", "evaluate."),
     "head_lr": "optimizer.custom_keys", "norm_no_decay": "optimizer.paramwise", "paramwise": "optimizer.paramwise",
+    "multi_scale": "data.augment", "varied_crops": "data.augment", "rare_class_crops": "data.sampler",
+    "classmix": "data.batch_augment", "copy_paste": "data.batch_augment",
 }  # fmt: skip
 
 

@@ -15,6 +15,11 @@ ORDER = (
     "RandomResizedCrop", "RandomCrop", "HorizontalFlip", "VerticalFlip", "Rotation", "RandAugment", "TrivialAugment",
     "ColourJitter", "RandomGrey", "Cutout", "RandomErasing", "Noise",
 )  # fmt: skip
+# of masks: sizes, then flips, then the crop, then what changes bytes and values where they are
+ORDER_WITH_MASKS = (
+    "RandomResize", "RandomChoiceResize", "HorizontalFlip", "VerticalFlip", "Rotate90", "RandomCrop", "ColourJitter",
+    "RandomGrey", "Cutout", "RandomErasing", "Noise",
+)  # fmt: skip
 
 
 def with_augmentation(recipe: Recipe, item: dict[str, Any]) -> Recipe:
@@ -26,7 +31,8 @@ def with_augmentation(recipe: Recipe, item: dict[str, Any]) -> Recipe:
     kinds = [other["type"] for other in items]
     if item["type"] in kinds:
         return recipe.set(f"data.augment.{kinds.index(item['type'])}", item)
-    behind = ORDER[ORDER.index(item["type"]) :]
+    order = ORDER_WITH_MASKS if recipe.get("task") == "segmentation" else ORDER
+    behind = order[order.index(item["type"]) :]
     place = next((number for number, kind in enumerate(kinds) if kind in behind), len(items))
     return recipe.set("data.augment", [*items[:place], item, *items[place:]])
 

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("colour_jitter", tasks="classification", source="Howard, arXiv 1312.5402, section 2.2; torchvision ColorJitter")
+@trick(
+    "colour_jitter",
+    tasks=("classification", "segmentation"),
+    source="Howard, arXiv 1312.5402, section 2.2; torchvision ColorJitter",
+)
 def colour_jitter(
     recipe: Recipe, brightness: Amount = 0.4, contrast: Amount = 0.4, saturation: Amount = 0.4, hue: HalfTurn = 0.0
 ) -> Recipe:

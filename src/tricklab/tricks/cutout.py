@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("cutout", tasks="classification", source="DeVries & Taylor, arXiv 1708.04552; torchtoolbox transforms.Cutout")
+@trick(
+    "cutout",
+    tasks=("classification", "segmentation"),
+    source="DeVries & Taylor, arXiv 1708.04552; torchtoolbox transforms.Cutout",
+)
 def cutout(
     recipe: Recipe,
     p: Chance = 0.5,

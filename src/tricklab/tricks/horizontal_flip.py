@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("horizontal_flip", tasks="classification", source="Krizhevsky et al., NIPS 2012, section 4.1")
+@trick("horizontal_flip", tasks=("classification", "segmentation"), source="Krizhevsky et al., NIPS 2012, section 4.1")
 def horizontal_flip(recipe: Recipe, p: Chance = 0.5) -> Recipe:
-    """Mirror training images left and right, each with chance p."""
+    """Mirror training images, and their masks, left and right, each with chance p."""
     return with_augmentation(recipe, {"type": "HorizontalFlip", "p": p})
 
 

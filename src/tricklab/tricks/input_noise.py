@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("input_noise", tasks="classification", source="Sietsma & Dow, Neural Networks 4(1), 1991")
+@trick("input_noise", tasks=("classification", "segmentation"), source="Sietsma & Dow, Neural Networks 4(1), 1991")
 def input_noise(recipe: Recipe, sigma: Positive = 0.05) -> Recipe:
     """Add normal noise of this standard deviation to training images, after normalisation."""
     return with_augmentation(recipe, {"type": "Noise", "sigma": sigma})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("mixup", tasks="classification", source="Zhang et al., ICLR 2018, arXiv 1710.09412")
+@trick("mixup", tasks=("classification", "segmentation"), source="Zhang et al., ICLR 2018, arXiv 1710.09412")
 def mixup(
     recipe: Recipe,
     alpha: Positive = 0.8,
@@ -23,7 +23,8 @@ def mixup(
     """Blend images of a training batch in twos, and their targets alike, by a share drawn from Beta(alpha, alpha).
 
     One share is drawn for each batch, pair or element, as ``mode`` says, and ``p`` is its chance; from ``off_epoch`` on
-    nothing is mixed. The training loss is then that of mixed targets: its curve is not comparable with one without.
+    nothing is mixed. Of masks the shares of each pixel's classes are blended. The training loss is then that of mixed
+    targets: its curve is not comparable with one without.
     """
     return with_mixing(recipe, {"type": "Mixup", "alpha": alpha, "p": p, "mode": mode, "off_epoch": off_epoch})
 

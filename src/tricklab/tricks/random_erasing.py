@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("random_erasing", tasks="classification", source="Zhong et al., AAAI 2020, arXiv 1708.04896")
+@trick("random_erasing", tasks=("classification", "segmentation"), source="Zhong et al., AAAI 2020, arXiv 1708.04896")
 def random_erasing(recipe: Recipe, p: Chance = 0.25, mode: Literal["pixel", "rand", "const"] = "pixel") -> Recipe:
     """Erase a rectangle of 2 to 33 % of training images with chance p, after normalisation.
 

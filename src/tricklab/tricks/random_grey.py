@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("random_grey", tasks="classification", source="Chen et al., ICML 2020, arXiv 2002.05709 (SimCLR, appendix A)")
+@trick(
+    "random_grey",
+    tasks=("classification", "segmentation"),
+    source="Chen et al., ICML 2020, arXiv 2002.05709 (SimCLR, appendix A)",
+)
 def random_grey(recipe: Recipe, p: Chance = 0.1) -> Recipe:
     """Take the colour from training images, each with chance p."""
     return with_augmentation(recipe, {"type": "RandomGrey", "p": p})

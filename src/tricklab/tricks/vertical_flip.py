@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("vertical_flip", tasks="classification", source="Krizhevsky et al., NIPS 2012, section 4.1 (mirrored images)")
+@trick(
+    "vertical_flip",
+    tasks=("classification", "segmentation"),
+    source="Krizhevsky et al., NIPS 2012, section 4.1 (mirrored images)",
+)
 def vertical_flip(recipe: Recipe, p: Chance = 0.5) -> Recipe:
     """Mirror training images top and bottom, each with chance p: for pictures that have no up and down."""
     return with_augmentation(recipe, {"type": "VerticalFlip", "p": p})
