@@ -33,7 +33,8 @@ class SGR(ContextBlock):
     Args:
         symbols: M; for semantic segmentation the number of classes is natural.
         reduction: how many times fewer channels the symbols have.
-        edges: pairs of symbols (numbers from 0) that are related; null: every pair is.
+        edges: pairs of symbols (numbers from 0) that are related; null: each symbol to itself alone. Symbols that are
+            all related to one another become equal, since A averages them.
         words: a vector for each symbol, all of one length; null: none.
         compatibility: ``dot`` or ``concat``.
         reason: ``identity`` leaves out the graph convolution, and with it ``edges`` and ``words``.
@@ -108,7 +109,7 @@ class SGR(ContextBlock):
 
 
 def _normalised(symbols: int, edges: list[tuple[int, int]] | None) -> Tensor:
-    adjacency = torch.ones(symbols, symbols) if edges is None else torch.eye(symbols)
+    adjacency = torch.eye(symbols)
     for one, other in edges or ():
         if not (0 <= one < symbols and 0 <= other < symbols):
             raise UserError(f"an edge of SGR joins {one} and {other}, but its symbols are 0 to {symbols - 1}")
