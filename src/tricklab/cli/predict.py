@@ -1,4 +1,4 @@
-"""tricklab predict: class maps of whole scenes, classes of images."""
+"""tricklab predict: class maps of whole scenes, classes of images, masks of images and rasters."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ def command(
     all_probabilities: Annotated[bool, typer.Option("--all", help="images: the probability of every class")] = False,
     unreadable: Annotated[str, typer.Option(help="files that are no images: error or skip (and list)")] = "error",
     truth: Annotated[str | None, typer.Option(help="folders: an image's folder is its class, and is scored")] = None,
+    window: Annotated[int | None, typer.Option(help="masks: side of windows that overlap by a quarter")] = None,
     data: Annotated[str | None, typer.Option(help="folder of the run's data files, if they have moved")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (those of the run)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
 ) -> None:
-    """The class of each image as CSV and JSON, or a class map of each scene.
+    """The class of each image as CSV and JSON, a class map of each scene, or a mask of each image.
 
     Images: folders are searched to the bottom; any number, for only a batch at a time is in memory. The images that the
     run was trained on are not needed. With ``--truth folders`` they are scored too.
@@ -46,11 +47,16 @@ def command(
 
     Scenes are read in strips, so they may be larger than memory (ENVI, .npy, GeoTIFF with tricklab[geo]).
 
+    Masks: label values as PNG, .npy or GeoTIFF, as the image is, and a picture. Rasters larger than memory (.npy,
+    GeoTIFF with tricklab[geo]) are read by rows, in the recipe's windows or those of ``--window``.
+
     Examples:
 
       tricklab predict runs/plants-1f3a2c photographs one.jpg --top-k 3 --out found
 
       tricklab predict runs/demo-1f3a2c
+
+      tricklab predict runs/roads-1f3a2c town.tif --window 512 --out masks
 
       tricklab predict runs/salinas-1f3a2c other.hdr more.tif --out maps --method dense
     """
@@ -63,6 +69,18 @@ def command(
     if form not in (None, "csv", "json", *FORMATS):
         raise UserError(f"unknown format {form!r}", where="--format", fix=nearest(str(form), ("csv", "json", *FORMATS)))
     folder = single_run(Path(run))
+    if folder.recipe.get("task") == "segmentation":
+        others = {
+            "--format": form, "--method": method, "--key": key, "--truth": truth, "--data": data,
+            "--top-k": None if top_k == 1 else top_k, "--all": all_probabilities or None,
+        }  # fmt: skip
+        unfit = next((name for name, value in others.items() if value is not None), None)
+        if unfit is not None:
+            raise UserError("this is not for masks", where=unfit)
+        _masks(folder.path, inputs or [], folder.predictions if out is None else Path(out), window, threads, as_json)
+        return
+    if window is not None:
+        raise UserError("this is for masks", where="--window")
     if folder.recipe.get("task") == "classification":
         for name, value in (("--method", method), ("--key", key), ("--data", data)):
             if value is not None:
@@ -98,6 +116,16 @@ def command(
         shares = ", ".join(f"{name} {share:.1%}" for name, share in one["shares"].items())
         print(f"{one['scene']}: {one['height']} × {one['width']} pixels: {shares}")
         print("\n".join(f"  {path}" for path in one["files"]))
+
+
+def _masks(run: Path, inputs: list[str], out: Path, window: int | None, threads: int | None, as_json: bool) -> None:
+    from tricklab.cli.predict_masks import predict_masks, show_masks
+
+    found = predict_masks(run, inputs, out, window, threads)
+    if as_json:
+        print(json.dumps({"run": str(run), "masks": found}, indent=2))
+    else:
+        show_masks(found)
 
 
 def _images(

@@ -49,10 +49,7 @@ def network_of(run: RunFolder) -> RunNetwork:
         UserError: the run is not finished or of another task, its model has no weights, or its files are damaged.
     """
     place = str(run.path)
-    state = run.status()["state"]
-    if state != "finished":
-        fix = f"tricklab resume {place}" if state in ("interrupted", "running", "planned") else None
-        raise UserError(f"this run is {state}, so it has no trained network", where=place, fix=fix)
+    finished(run)
     chosen = settings(resolve(load(run.recipe)))
     if chosen.task != "classification":
         raise UserError(f"a run on images is needed, this one is of {chosen.task}", where=place)
@@ -66,9 +63,36 @@ def network_of(run: RunFolder) -> RunNetwork:
         model = build_image_network(chosen, seeds, len(classes), size, normalisation.name)
     if not isinstance(model, nn.Module):
         raise UserError(f"{chosen.model['type']} keeps no weights", where=place, fix="this is for networks")
+    return RunNetwork(chosen, with_scored_weights(model, source, chosen), classes, size, normalisation, fitted)
+
+
+def finished(run: RunFolder) -> None:
+    """Refuse a run that is not finished.
+
+    Raises:
+        UserError: says its state, and how it goes on where it can.
+    """
+    state = run.status()["state"]
+    if state != "finished":
+        place = str(run.path)
+        fix = f"tricklab resume {place}" if state in ("interrupted", "running", "planned") else None
+        raise UserError(f"this run is {state}, so it has no trained network", where=place, fix=fix)
+
+
+def with_scored_weights(model: nn.Module, source: RunFolder, chosen: Settings) -> nn.Module:
+    """The model in float32 with the weights that a recipe scores, or an ensemble of it.
+
+    Args:
+        model: as the recipe builds it.
+        source: the run whose checkpoints hold them.
+        chosen: the resolved recipe.
+
+    Raises:
+        UserError: the file is damaged, or holds other weights than the model has.
+    """
     averaging = chosen.evaluate.averaging if chosen.evaluate.weights == "average" else None
     file = source.checkpoint("weights" if averaging is None else f"average-{averaging_key(averaging)}")
     weights = load_tree(file)
-    model = shaped_for(model, weights)
-    strict_load(model, weights, str(file))
-    return RunNetwork(chosen, model.float(), classes, size, normalisation, fitted)
+    shaped = shaped_for(model, weights)
+    strict_load(shaped, weights, str(file))
+    return shaped.float()
