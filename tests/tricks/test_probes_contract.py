@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.tricks.arguments import BASELINE, NEEDS_GPU, call_of, own_tricks
+from tests.tricks.arguments import BASELINE, NEEDS_GPU, RECIPES, call_of, own_tricks
 from tricklab import tricks
 from tricklab.recipe import Recipe, load
 from tricklab.records import Evidence, RunFolder
@@ -31,6 +31,7 @@ TINY_IMAGES = {
     "train": {"epochs": 3, "batch_size": 16, "log_every": {"iterations": 2}},
     "metric": {"monitor": "val/accuracy"},
 }
+TINY_MASKS = RECIPES["segmentation"] | {"train": {"epochs": 2, "batch_size": 4, "log_every": {"iterations": 1}}}
 Run = Callable[[dict[str, Any], str | None, list[str]], Evidence]
 
 
@@ -71,7 +72,8 @@ def test_probes_pass_when_on_and_fail_when_off(name: str, run: Run) -> None:
     if name in NEEDS_GPU and not torch.cuda.is_available():
         pytest.skip(f"{name} needs a GPU and torch sees none")
     call, overrides = call_of(name), BASELINE.get(name, [])
-    recipe = TINY if tricks.get(name).fits("hyperspectral") else TINY_IMAGES
+    fits = tricks.get(name).fits
+    recipe = TINY if fits("hyperspectral") else TINY_IMAGES if fits("classification") else TINY_MASKS
     on, off = run(recipe, call, overrides), run(recipe, None, overrides)
     assert on.status["state"] == "finished", on.status
     assert off.status["state"] == "finished", off.status
