@@ -38,6 +38,8 @@ ARGUMENTS = {
     "pretrained": "(weights=WEIGHTS)",
     "head_lr": "(key=out)",
     "paramwise": "(bias_lr=2, bias_decay=0)",
+    "context": "(type=GloRe, after=conv2d)",
+    "ohem": "(min_kept=100)",
 }
 # what the baseline must say so that the trick changes it, or so that it shows
 BASELINE = {
@@ -47,6 +49,7 @@ BASELINE = {
     "paramwise": ["optimizer.weight_decay=0.01"],
     "norm_no_decay": ["optimizer.weight_decay=0.01", "model={type: timm, name: test_resnet}"],
     "drop_path": ["model={type: timm, name: test_resnet}"],
+    "avg_non_ignore": ["losses.0.divisor=all", "losses.1.divisor=all"],
     "stochastic_depth": ["model={type: timm, name: test_resnet}"],
     "pretrained": ["model={type: timm, name: test_resnet}"],
 }

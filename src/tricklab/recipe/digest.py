@@ -11,8 +11,14 @@ FIT = ("task", "seed", "data", "model", "losses", "optimizer", "schedule", "trai
 EVALUATE = ("evaluate", "metric")
 # where files lie and what hardware runs them is provenance, not identity
 _NO_IDENTITY = {"data": {"root"}, "train": {"device", "workers", "threads"}}
-# keys that came later, which say nothing while they are null: recipes without them keep their identity
+# keys that came later, which say nothing while they are null (in losses: as given here): recipes without them keep
+# their identity
 _LATER = {"evaluate": ("window", "stride", "blend", "margin"), "optimizer": ("paramwise",)}
+_LATER_IN_LOSSES: dict[str, dict[str, Any]] = {
+    "CrossEntropyLoss": {"name": None, "sampler": None, "use_sigmoid": False},
+    "FocalLoss": {"name": None, "sampler": None, "use_sigmoid": False, "class_weight": None, "divisor": "count"},
+    "DistillationLoss": {"name": None},
+}
 _HASHES = ("weights_digest", "code_digest")
 
 
@@ -25,12 +31,23 @@ def digest(tree: dict[str, Any], half: Half) -> str:
     for name, later in _LATER.items():
         if isinstance(section := chosen.get(name), dict):
             chosen[name] = _without(section, {key for key in later if section.get(key) is None})
+    if isinstance(chosen.get("losses"), list):
+        chosen["losses"] = [_earlier_loss(term) for term in chosen["losses"]]
     text = json.dumps(_canonical(chosen), ensure_ascii=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _without(section: Any, keys: set[str]) -> Any:
     return {key: value for key, value in section.items() if key not in keys} if isinstance(section, dict) else section
+
+
+def _earlier_loss(term: Any) -> Any:
+    """A loss as it was written before it had the keys that still say nothing."""
+    later = _LATER_IN_LOSSES.get(str(term.get("type"))) if isinstance(term, dict) else None
+    if later is None:
+        return term
+    found = {key: value for key, value in term.items() if key not in later or value != later[key]}
+    return {**found, "ignore_index": -1} if found.get("ignore_index", -1) is None else found
 
 
 def _known_by_content(value: dict[str, Any]) -> dict[str, Any]:
