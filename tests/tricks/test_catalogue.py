@@ -32,7 +32,7 @@ CONTRACT = {
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
-    "se": "model.insert", "context": "model.insert", "no_head_relu": "model.head_relu", "dropout": "model.dropout", "ema": "evaluate.",
+    "se": "model.insert", "no_head_relu": "model.head_relu", "dropout": "model.dropout", "ema": "evaluate.",
     "swa": "evaluate.", "tta": "evaluate.postprocess", "flips": "data.augment", "rot90": "data.augment",
     "spectral_noise": "data.augment", "band_dropout": "data.augment", "class_balanced": "data.sampler",
     "class_weights": "losses.0.class_weight", "label_smoothing": "losses.0.label_smoothing",
@@ -52,7 +52,7 @@ WRITES = {
     "snapshot": ("schedule", "evaluate."), "fge": ("schedule", "evaluate."), "soup": ("train.branches", "evaluate."),
     "ohem": "losses.0.sampler", "focal": "losses.0", "dice": "losses.2", "lovasz": "losses.2", "boundary": "losses.2",
     "avg_non_ignore": "losses.",
-    "head_lr": "optimizer.custom_keys", "norm_no_decay": "optimizer.paramwise", "paramwise": "optimizer.paramwise",
+    "context": "model.insert", "head_lr": "optimizer.custom_keys", "norm_no_decay": "optimizer.paramwise", "paramwise": "optimizer.paramwise",
     "multi_scale": "data.augment", "varied_crops": "data.augment", "rare_class_crops": "data.sampler",
     "classmix": "data.batch_augment", "copy_paste": "data.batch_augment",
 }  # fmt: skip
