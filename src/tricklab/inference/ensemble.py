@@ -1,16 +1,18 @@
-"""Several sets of weights evaluated as one module that averages class probabilities."""
+"""Several networks, or several sets of weights of one, evaluated as one module."""
 
 from __future__ import annotations
 
 import copy
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
+from tricklab.errors import UserError
+from tricklab.inference.mask_scores import as_logits, log_probabilities
 from tricklab.optim.averaging import State
 from tricklab.optim.members import ENSEMBLE
 
@@ -42,10 +44,75 @@ class Ensemble(nn.Module):
         return {name: log_mean_probability([output[name] for output in outputs]) for name in outputs[0]}
 
 
-def log_mean_probability(logits: list[torch.Tensor]) -> torch.Tensor:
-    """Logarithm of the mean of the softmax over dimension 1; all of one shape (N, K, …)."""
-    each = torch.stack([one.float().log_softmax(dim=1) for one in logits])
-    return each.logsumexp(dim=0) - math.log(len(logits))
+class ModelEnsemble(nn.Module):
+    """Networks of any kind with the same classes, whose outputs are averaged.
+
+    An output that not all of them give is left out.
+
+    Args:
+        models: each gives named logits (N, K, …) for the same inputs.
+        average: ``probabilities``: outputs are logarithms of the mean probabilities; ``logits``: means of the logits,
+            whose softmax is the normalised geometric mean of the probabilities.
+        weights: of each network in the mean, above 0; all alike if not given.
+
+    Raises:
+        UserError: no network, or weights that do not fit.
+
+    >>> both = ModelEnsemble([nn.Identity(), nn.Identity()], "logits", weights=[3, 1])
+    >>> both({"main": torch.tensor([[1.0, 2.0]])})["main"]
+    tensor([[1., 2.]])
+    """
+
+    def __init__(
+        self,
+        models: Sequence[nn.Module],
+        average: Literal["probabilities", "logits"] = "probabilities",
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        shares = [1.0] * len(models) if weights is None else list(weights)
+        if not models or len(shares) != len(models) or not min(shares) > 0:
+            raise UserError(
+                f"{len(models)} networks with the weights {shares}", where="ensemble", fix="one above 0 each"
+            )
+        self.models, self.average = nn.ModuleList(models), average
+        self.shares = [share / sum(shares) for share in shares]
+
+    def forward(self, *inputs: Any, **options: Any) -> dict[str, torch.Tensor]:
+        """Named outputs, each with the shape of a network's.
+
+        Raises:
+            UserError: networks of different numbers of classes or sizes.
+        """
+        outputs = [model(*inputs, **options) for model in self.models]
+        names = [name for name in outputs[0] if all(name in output for output in outputs)]
+        return {name: self._mean([output[name] for output in outputs]) for name in names}
+
+    def _mean(self, logits: list[torch.Tensor]) -> torch.Tensor:
+        shapes = sorted({tuple(one.shape) for one in logits})
+        if len(shapes) > 1:
+            raise UserError(
+                f"networks answer with {shapes[0]} and {shapes[1]}", where="ensemble", fix="the same classes"
+            )
+        if self.average == "logits":
+            return torch.stack([share * one.float() for share, one in zip(self.shares, logits, strict=True)]).sum(dim=0)
+        return log_mean_probability(logits, self.shares)
+
+
+def log_mean_probability(logits: list[torch.Tensor], shares: Sequence[float] | None = None) -> torch.Tensor:
+    """Logarithm of the mean of the softmax over dimension 1; all of one shape (N, K, …).
+
+    Logits of one channel, whose sigmoid is class 1, give the log-odds of their mean sigmoid.
+
+    Args:
+        shares: of each in the mean, summing to 1; all alike if not given.
+    """
+    each = torch.stack([log_probabilities(one) for one in logits])
+    if shares is None:
+        mean = each.logsumexp(dim=0) - math.log(len(logits))
+    else:
+        mean = (each + each.new_tensor(shares).log().view(-1, *[1] * (each.ndim - 1))).logsumexp(dim=0)
+    return as_logits(mean, logits[0].shape[1])
 
 
 def member_count(weights: Mapping[str, torch.Tensor]) -> int:
