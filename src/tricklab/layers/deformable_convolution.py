@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
@@ -27,7 +29,7 @@ class DeformConv2dPack(nn.Conv2d):
     Shape:
         (N, in_channels, H, W) float → (N, out_channels, H', W') as a plain convolution.
 
-    Observes ``dcn/offset``, the absolute offsets in pixels of the input.
+    Observes ``dcn/offset``, the offsets in pixels of the input.
     """
 
     modulated = False
@@ -59,11 +61,9 @@ class DeformConv2dPack(nn.Conv2d):
         return self._deformed(x, self.conv_offset(x), None)
 
     def _deformed(self, x: Tensor, offset: Tensor, mask: Tensor | None) -> Tensor:
-        observe("dcn/offset", offset.detach().abs())
-        stride, padding, dilation = (
-            (int(pair[0]), int(pair[1])) for pair in (self.stride, self.padding, self.dilation)
-        )  # type: ignore[index]
-        return deform_conv2d(x, offset, self.weight, self.bias, stride, padding, dilation, mask)
+        observe("dcn/offset", offset.detach())
+        padding: Any = self.padding
+        return deform_conv2d(x, offset, self.weight, self.bias, self.stride, padding, self.dilation, mask)
 
 
 class ModulatedDeformConv2dPack(DeformConv2dPack):

@@ -101,8 +101,8 @@ class EncoderDecoder(nn.Module):
             named = [(config, f"auxiliary_head.{number}") for number, config in enumerate(auxiliary_head)]
             self.auxiliary_head = nn.ModuleList(head(config, where) for config, where in named)
         if (found := remembered(self.backbone)) is not None:
-            taken = {key: tuple(f"backbone.{name}" for name in getattr(found, key)) for key in ("loaded", "kept")}
-            remember(self, dataclasses.replace(found, **taken))
+            loaded, kept = (tuple(f"backbone.{name}" for name in names) for names in (found.loaded, found.kept))
+            remember(self, dataclasses.replace(found, loaded=loaded, kept=kept))
         if weights is not None and not skips_initial_weights():
             self._load(weights, weights_digest)
 
@@ -122,10 +122,10 @@ class EncoderDecoder(nn.Module):
     @property
     def auxiliary_heads(self) -> list[DecodeHead]:
         """The auxiliary heads, in the order of their outputs."""
-        if self.auxiliary_head is None:
-            return []
         found: Any = self.auxiliary_head
-        return list(found) if isinstance(found, nn.ModuleList) else [found]
+        if found is None:
+            return []
+        return [found] if isinstance(found, DecodeHead) else [*found]
 
     def get_classifier(self) -> list[nn.Module]:
         """The last convolutions of all heads."""

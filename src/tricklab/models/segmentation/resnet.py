@@ -51,7 +51,7 @@ class ResNet(nn.Module):
         multi_grid: dilations of the last stage's blocks, one by one, instead of its dilation.
         contract_dilation: a dilated stage's first block has half the dilation.
         zero_init_residual: each block begins as the identity.
-        groups, base_width: of bottlenecks, whose inner width is ``floor(planes * base_width / base_channels) * groups``;
+        groups, base_width: of bottlenecks, whose inner width is ``floor(planes base_width / base_channels) groups``;
             null: as the class has them (1 and 64; ``ResNeXt`` 32 and 4; ``Res2Net`` 1 and 26).
         scales: parts that Res2Net's hierarchy splits a bottleneck's 3 × 3 convolution into, each of the inner width;
             1: no split; null: as the class has it (``Res2Net`` 4).
@@ -128,14 +128,14 @@ class ResNet(nn.Module):
                 norm_cfg, style == "caffe", zero_init_residual, chosen["groups"], chosen["base_width"], base_channels,
                 chosen["scales"], dcn if with_dcn else None,
             )  # fmt: skip
-            grid = (
-                list(multi_grid) if multi_grid is not None and stage == num_stages - 1 else [dilations[stage]] * count
-            )
-            if contract_dilation and multi_grid is None and grid[0] > 1:
+            gridded = multi_grid is not None and stage == num_stages - 1
+            grid = list(multi_grid) if multi_grid is not None and gridded else [dilations[stage]] * count
+            if contract_dilation and not gridded and grid[0] > 1:
                 grid[0] //= 2
             layer = self._stage(depth, before, base_channels * 2**stage, strides[stage], grid, block_style)
             self.add_module(f"layer{stage + 1}", layer)
-            before = layer[-1].out_channels
+            last: Any = layer[-1]
+            before = last.out_channels
             found.append(before)
         self.channels = tuple(found[index] for index in self.out_indices)
         self._freeze()

@@ -78,7 +78,7 @@ class TIMMBackbone(nn.Module):
                 where="model.backbone.pretrained",
                 fix="fetch them once with a network, or leave it out",
             ) from error
-        info = self.timm_model.feature_info
+        info: Any = self.timm_model.feature_info
         self.channels, self.strides = tuple(info.channels()), tuple(info.reduction())
         if published:
             about = getattr(self.timm_model, "pretrained_cfg", {}) or {}

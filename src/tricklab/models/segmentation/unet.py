@@ -40,7 +40,7 @@ class BasicConvBlock(nn.Module):
                     dilation if number else 1,
                     norm_cfg=norm_cfg,
                     act_cfg=act_cfg,
-                )  # fmt: skip
+                )
                 for number in range(num_convs)
             )
         )
