@@ -10,7 +10,7 @@ import pytest
 
 from tricklab.data.draws import item_draw
 from tricklab.data.mask_list import IGNORE
-from tricklab.data.mask_resizing import resize_mask
+from tricklab.data.mask_resizing import resize_image, resize_mask
 from tricklab.data.pair_transforms.resizing import size_for
 from tricklab.errors import UserError
 from tricklab.registry import build, entries
@@ -245,3 +245,16 @@ def test_every_transform_has_a_summary_and_a_source() -> None:
     found = entries("pair_transform")
     assert len(found) >= 6
     assert all(entry.summary and entry.source for entry in found)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("size", [(7, 9), (40, 61), (20, 1), (1, 30), (1, 1), (23, 30)])
+def test_bytes_are_resized_as_real_numbers_are(bands: int, size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, bands), dtype=np.uint8)
+    for given in (image, image[:, ::-1], image[3:9, 2:20], image[:, :1].copy()):
+        before = given.copy()
+        given.flags.writeable = False
+        found, exact = resize_image(given, size), resize_image(given.astype(np.float32), size)
+        assert (found.dtype, found.shape) == (np.uint8, (*size, bands))
+        np.testing.assert_allclose(found, exact, atol=1.01)
+        np.testing.assert_array_equal(given, before)

@@ -65,6 +65,11 @@ def resize_image(image_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Bilinear, antialiased when it shrinks; of the same dtype, whole numbers rounded."""
     if image_HWC.shape[:2] == size:
         return image_HWC
+    # torch's kernel for bytes is four to eight times as fast; it takes lines of one pixel for another memory layout
+    if image_HWC.dtype == np.uint8 and min(*size, *image_HWC.shape[:2]) > 1:
+        pixels = torch.from_numpy(np.require(image_HWC, requirements=["C", "W"])).permute(2, 0, 1)[None]
+        quick = functional.interpolate(pixels, size, mode="bilinear", antialias=True, align_corners=False)[0]
+        return quick.permute(1, 2, 0).numpy()
     values = torch.from_numpy(np.ascontiguousarray(image_HWC.transpose(2, 0, 1), dtype=np.float32))[None]
     found = functional.interpolate(values, size, mode="bilinear", antialias=True, align_corners=False)[0]
     result = found.numpy().transpose(1, 2, 0)
