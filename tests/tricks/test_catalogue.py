@@ -52,7 +52,8 @@ WRITES = {
     "snapshot": ("schedule", "evaluate."), "fge": ("schedule", "evaluate."), "soup": ("train.branches", "evaluate."),
     "ohem": "losses.0.sampler", "focal": "losses.0", "dice": "losses.2", "lovasz": "losses.2", "boundary": "losses.2",
     "avg_non_ignore": "losses.",
-    "context": "model.insert", "head_lr": "optimizer.custom_keys", "norm_no_decay": "optimizer.paramwise", "paramwise": "optimizer.paramwise",
+    "context": "model.insert",
+    "head_lr": "optimizer.custom_keys", "norm_no_decay": "optimizer.paramwise", "paramwise": "optimizer.paramwise",
     "multi_scale": "data.augment", "varied_crops": "data.augment", "rare_class_crops": "data.sampler",
     "classmix": "data.batch_augment", "copy_paste": "data.batch_augment",
 }  # fmt: skip
