@@ -40,6 +40,8 @@ def command(
 
     Of images also ranking (AUROC, average precision), top-k, calibration, and a gallery of the most confident mistakes.
 
+    Of masks IoU, accuracy, Dice and precision of every class, scores of all pixels and of images, and the worst images.
+
     Each look at the test set is noted in the run's events: what has been looked at often is no test set any more.
 
     Examples:
@@ -72,6 +74,13 @@ def command(
 
         require_layer(loaded.model, layer)
     evaluation = loaded.evaluate(on)
+    if folder.recipe.get("task") == "segmentation":
+        from tricklab.cli.test_masks import figures_of_masks, report_masks, show_masks
+
+        masks = report_masks(loaded, evaluation)
+        masks["figures"] = [str(path) for path in figures_of_masks(loaded, evaluation)]
+        print(dumps(masks, indent=2)) if as_json else show_masks(masks)
+        return
     found = report(loaded, evaluation)
     if images:
         found |= add_images(loaded, evaluation, found, top_k)
@@ -90,6 +99,7 @@ def report(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
     from tricklab.metrics import binomial_standard_error, overall_accuracy, per_class_report
 
     split = evaluation.split
+    assert evaluation.targets is not None
     size = len(evaluation.targets)
     accuracy = overall_accuracy(evaluation.confusion)
     leakage = loaded.task.facts().get("data/leakage", {}).get("splits", {}).get(split)
