@@ -39,7 +39,7 @@ ARGUMENTS = {
     "head_lr": "(key=out)",
     "paramwise": "(bias_lr=2, bias_decay=0)",
     "context": "(type=GloRe, after=conv2d)",
-    "ohem": "(min_kept=100)",
+    "ohem": "(thresh=null, min_kept=100)",
 }
 # what the baseline must say so that the trick changes it, or so that it shows
 BASELINE = {

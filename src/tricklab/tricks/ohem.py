@@ -28,9 +28,9 @@ def ohem(
     return recipe.set("losses.0.sampler", sampler)
 
 
-@ohem.probe(when="first_steps")
+@ohem.probe(when="fit")
 def pixels_are_dropped(evidence: Evidence) -> Proof:
-    """Some of the labelled pixels were kept, and not all."""
+    """Some of the labelled pixels were kept, and not all; a network that is new is sure of none."""
     _, kept = evidence.series("observe/ohem/kept")
     if not len(kept):
         return Proof(False, "no pixels were mined")
