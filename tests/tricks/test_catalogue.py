@@ -28,11 +28,12 @@ CONTRACT = {
     "distill", "pretrained", "snapshot", "fge", "soup",
     "head_lr", "norm_no_decay", "paramwise", "context",
     "ohem", "focal", "dice", "lovasz", "boundary", "avg_non_ignore",
-    "multi_scale", "varied_crops", "rare_class_crops", "classmix", "copy_paste",
+    "multi_scale", "varied_crops", "rare_class_crops", "classmix", "copy_paste", "slide", "crf",
 }  # fmt: skip
 WRITES = {
     "step_decay": "schedule", "warmup": "schedule", "cosine": "schedule", "poly": "schedule", "one_cycle": "schedule",
     "se": "model.insert", "no_head_relu": "model.head_relu", "dropout": "model.dropout", "ema": "evaluate.",
+    "slide": "evaluate.", "crf": "evaluate.postprocess",
     "swa": "evaluate.", "tta": "evaluate.postprocess", "flips": "data.augment", "rot90": "data.augment",
     "spectral_noise": "data.augment", "band_dropout": "data.augment", "class_balanced": "data.sampler",
     "class_weights": "losses.0.class_weight", "label_smoothing": "losses.0.label_smoothing",

@@ -79,7 +79,7 @@ def test_masks_are_not_cropped() -> None:
 @pytest.mark.parametrize("key", ["blend: mean", "margin: 3"])
 def test_blending_is_for_windows(key: str) -> None:
     name, _, value = key.partition(": ")
-    with pytest.raises(UserError, match=f"evaluate.{name} is for the method slide, not for whole"):
+    with pytest.raises(UserError, match=rf"evaluate\.{name}: .*is for the method slide, not for whole"):
         resolve(load(TREE, [f"evaluate.{name}={value}"]))
 
 
