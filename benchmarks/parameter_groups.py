@@ -45,7 +45,7 @@ def prepare(kind: str, merged: bool, name: str, device: str) -> Callable[[], tup
         optimizer.step()
         if device != "cpu":
             torch.cuda.synchronize()
-        return len(optimizer.param_groups), [float(parameter.view(-1)[0]) for parameter in few]
+        return len(optimizer.param_groups), [float(parameter.detach().view(-1)[0]) for parameter in few]
 
     return step
 
