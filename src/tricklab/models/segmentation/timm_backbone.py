@@ -38,7 +38,7 @@ class TIMMBackbone(nn.Module):
 
     >>> import torch
     >>> [x.shape[1] for x in TIMMBackbone("mobilenetv3_small_050", in_channels=3).eval()(torch.zeros(1, 3, 64, 64))]
-    [16, 16, 24, 24, 288]
+    [16, 8, 16, 24, 288]
     """
 
     def __init__(
