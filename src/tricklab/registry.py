@@ -204,7 +204,8 @@ def _completed(cls: Any, values: dict[str, Any], path: str, place: Callable[[str
     try:
         found: dict[str, Any] = complete(values)
     except UserError as error:
-        raise UserError(error.what, where=place(_below(path, *(error.where or "type").split("."))), fix=error.fix) from error
+        where = place(_below(path, *(error.where or "type").split(".")))
+        raise UserError(error.what, where=where, fix=error.fix) from error
     return found
 
 

@@ -122,7 +122,7 @@ def test_the_resizes_probe_wants_images_of_another_shape(aspects: tuple[float, f
 
 
 def test_a_trick_of_images_is_refused_for_scenes() -> None:
-    with pytest.raises(UserError, match="is for classification, not for the task 'hyperspectral'"):
+    with pytest.raises(UserError, match="not for the task 'hyperspectral'"):
         tricks.apply(load("demo"), [parse("+mixup")])
     assert baseline("mixup").get("task") == "classification"
 
