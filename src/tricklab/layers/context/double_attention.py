@@ -20,6 +20,7 @@ class A2(ContextBlock):
     Args:
         reduction: the m features and n descriptors are channels / reduction each.
 
+    >>> import torch
     >>> A2(channels=16)(torch.zeros(1, 16, 5, 7)).shape
     torch.Size([1, 16, 5, 7])
     """

@@ -45,6 +45,7 @@ class GloRe(ContextBlock):
         normalize: divide by the number of pixels.
         reason: ``identity`` leaves out the graph convolution.
 
+    >>> import torch
     >>> GloRe(channels=16)(torch.zeros(1, 16, 5, 7)).shape
     torch.Size([1, 16, 5, 7])
     """

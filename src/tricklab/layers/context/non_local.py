@@ -31,6 +31,7 @@ class NonLocal(ContextBlock):
         sub_sample: compare with the maxima of 2 × 2 positions only.
         norm: a batch normalisation ends the branch; its weight starts at zero in place of ``W``.
 
+    >>> import torch
     >>> NonLocal(channels=16)(torch.zeros(1, 16, 5, 7)).shape
     torch.Size([1, 16, 5, 7])
     """
