@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tricklab.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.console import Console
 
     from tricklab.engine import LoadedRun
@@ -52,9 +53,10 @@ def add_images(loaded: LoadedRun, evaluation: Evaluation, report: dict[str, Any]
     )
     from tricklab.metrics.report.reliability import Reliability
 
-    probabilities, targets = evaluation.probabilities, evaluation.targets
+    predictions, targets = _items(evaluation)
+    probabilities = evaluation.probabilities
     reliability = Reliability()
-    reliability.add(probabilities.max(axis=1), evaluation.predictions == targets)
+    reliability.add(probabilities.max(axis=1), predictions == targets)
     auroc = one_vs_rest_auroc(probabilities, targets)
     precision = one_vs_rest_average_precision(probabilities, targets)
     for row, area, mean in zip(report["classes"], auroc, precision, strict=True):
@@ -76,18 +78,26 @@ def _top_k(loaded: LoadedRun, evaluation: Evaluation, k: int) -> dict[str, Any]:
     from tricklab.metrics.report.ranking import commonest_k_accuracy
 
     assert evaluation.probabilities is not None
+    _, targets = _items(evaluation)
     count = len(loaded.task.classes)
     task: Any = loaded.task
-    commonest = commonest_k_accuracy(evaluation.targets, task.class_counts("train"), k)
+    commonest = commonest_k_accuracy(targets, task.class_counts("train"), k)
     warning = None
     if k > 1 and 2 * k >= count:
         warning = f"top-{k} of {count} classes says little: half of the classes or more may be named"
     return {
         "k": k,
-        "accuracy": top_k_accuracy(evaluation.probabilities, evaluation.targets, k),
+        "accuracy": top_k_accuracy(evaluation.probabilities, targets, k),
         "commonest": commonest,
         "warning": warning,
     }
+
+
+def _items(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and true class of each image."""
+    assert evaluation.predictions is not None
+    assert evaluation.targets is not None
+    return evaluation.predictions, evaluation.targets
 
 
 def confused_pairs(evaluation: Evaluation, names: list[str]) -> list[dict[str, Any]]:
@@ -123,15 +133,16 @@ def figures_of(loaded: LoadedRun, evaluation: Evaluation, grad_cam: int, layer: 
     from tricklab.lab.report.image_figures import image_figures
     from tricklab.lab.report.shown_images import ImageScores
 
-    probabilities, rows = evaluation.probabilities, np.arange(len(evaluation.targets))
+    predictions, targets = _items(evaluation)
+    probabilities, rows = evaluation.probabilities, np.arange(len(targets))
     known = probabilities is not None
     scores = ImageScores(
         evaluation.split,
         evaluation.index,
-        evaluation.targets,
-        evaluation.predictions,
+        targets,
+        predictions,
         probabilities.max(axis=1) if probabilities is not None else None,
-        probabilities[rows, evaluation.targets] if known and probabilities is not None else None,
+        probabilities[rows, targets] if known and probabilities is not None else None,
     )
     suffix = "" if evaluation.split == loaded.prepared.split else f"-{evaluation.split}"
     task: Any = loaded.task
