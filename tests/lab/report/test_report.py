@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -181,9 +182,10 @@ def test_running_experiment_says_that_it_is_not_complete(tmp_path: Path) -> None
 
     folder = build(tmp_path / "open", ["+se"], design="add-one", blocks=3)
     RunFolder.open(folder / "+se" / "2").set_status("running")
+    shutil.rmtree(folder / "baseline" / "2")  # planned: it has no folder yet
     write(folder, out=tmp_path / "elsewhere")
     text = (tmp_path / "elsewhere" / "report.html").read_text(encoding="utf-8")
-    assert "not complete: 1 runs are still to come" in text
+    assert "not complete: 2 of 6 runs are still to come" in text
     assert not (folder / "report.html").exists()
 
 

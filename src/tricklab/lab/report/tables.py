@@ -63,8 +63,11 @@ def cautions(source: Source) -> list[str]:
     if source.tricks and not source.delta:
         found.append("No smallest worthwhile effect δ was declared, so `equivalent` and `worth it` are never said.")
     if source.outcome.get("complete") is False:
-        left = sum(run.state in ("planned", "running", "interrupted") for run in source.runs)
-        found.append(f"The experiment is not complete{f': {left} runs are still to come' if left else ''}.")
+        blocks = max((int(look["blocks"]) for look in source.looks), default=0)
+        declared = len(source.plan.get("cells") or ()) * blocks
+        left = declared - sum(run.state not in ("planned", "running", "interrupted") for run in source.runs)
+        come = f": {left} of {declared} runs are still to come" if left > 0 else ""
+        found.append(f"The experiment is not complete{come}.")
     if source.outcome.get("early"):
         found += [str(note) for note in (source.outcome.get("notes") or ())[:1]]
     return found
