@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.pictures import unread
-from tricklab.data.image_split import check_sides, refuse_leaks
+from tricklab.data.division import refuse_leaks
+from tricklab.data.image_split import check_sides
 from tricklab.data.image_splits.dealing import deal, largest_remainders, quotas
 from tricklab.errors import UserError
 from tricklab.registry import build
@@ -257,9 +258,9 @@ def test_leaks_and_starved_classes():
     sides = np.array(["train", "val", "train", "val", ""])
     assert check_sides(images, np.arange(5), sides) is sides
     # an image that is left out may be a copy
-    refuse_leaks(images, np.array([0, 1, 2, 3, 0]), sides)
+    refuse_leaks(images.key, np.array([0, 1, 2, 3, 0]), sides)
     with pytest.raises(UserError, match="2 pictures lie on two sides"):
-        refuse_leaks(images, np.array([0, 0, 1, 1, 2]), sides)
+        refuse_leaks(images.key, np.array([0, 0, 1, 1, 2]), sides)
     with pytest.raises(UserError, match="no train image of c1"):
         check_sides(images, np.arange(5), np.array(["train", "val", "val", "val", "train"]))
 

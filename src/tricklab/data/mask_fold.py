@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from tricklab.data.batches import Order
+from tricklab.data.divided_images import DividedImages
 from tricklab.data.mask_dataset import MaskDataset
 from tricklab.data.mask_store import MaskStore
 from tricklab.data.pixel_normalisation import PixelNormalisation
 from tricklab.data.split import SPLITS
-from tricklab.errors import UserError, nearest
-from tricklab.seeds import Seeds
+from tricklab.errors import UserError
 
 
-@dataclass
-class MaskFold:
-    """Everything that a task needs of a set of images with masks for one block.
+@dataclass(kw_only=True)
+class MaskFold(DividedImages):
+    """Everything that a task needs of a set of images with masks for one block; see :class:`DividedImages`.
 
     Args:
         store: gives pixels and masks.
-        assigned: ``train``, ``val``, ``test`` or "" (unused) for each image, (N,).
         normalisation: from the files' values to the network's.
-        sampler: the order of training; with a method ``corner_for`` also the place of crops.
-        transforms: augmentation of training images.
-        crop: (height, width) that a training batch has; None: whole images.
-        seeds: the block's streams.
-        fitted: what was learned from data, as plain lists.
-        facts: the facts that a run records, by their recorded names.
-        digest: {split: hash of the files' pixels and labels}.
+        crop: (height, width) that a training batch has; None: whole images. A sampler with a method ``corner_for``
+            says where it is cut.
     """
 
     store: MaskStore
-    assigned: np.ndarray
     normalisation: PixelNormalisation
-    sampler: Order
-    transforms: Sequence[Any]
     crop: tuple[int, int] | None
-    seeds: Seeds
-    fitted: dict[str, Any]
-    facts: dict[str, Any]
-    digest: dict[str, str]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -58,18 +41,13 @@ class MaskFold:
         return self.store.labels.values
 
     @cached_property
-    def members(self) -> dict[str, np.ndarray]:
-        """{split: int64 (N,)} numbers of its images, ascending."""
-        return {name: np.flatnonzero(self.assigned == name) for name in SPLITS}
-
-    @cached_property
     def targets(self) -> dict[str, Tensor]:
         """{split: int64 (N, K)} pixels of each class of each image, in the order of ``members``."""
         return {name: self.dataset(name, augment=False).targets for name in SPLITS}
 
-    def name_of(self, split: str, index: int) -> str:
-        """What an image of a split is called."""
-        return self.store.list.keys[int(self.members[split][index])]
+    def key(self, number: int) -> str:
+        """What the image of a number is called."""
+        return self.store.list.keys[number]
 
     def truth(self, split: str, index: int) -> Tensor:
         """The mask of an image as its file has it, never resized: int64 (height, width)."""
@@ -86,9 +64,7 @@ class MaskFold:
         Args:
             augment: apply the recipe's transforms and crop; by default for ``train`` only.
         """
-        if split not in SPLITS:
-            raise UserError(f"unknown split {split!r}", fix=nearest(split, SPLITS))
-        if not (split == "train" if augment is None else augment):
+        if not self.changes(split, augment):
             return MaskDataset(self.store, self.members[split], self.normalisation)
         corner_for = getattr(self.sampler, "corner_for", None)
         cuts = next((type(one).__name__ for one in self.transforms if getattr(one, "cuts", False)), None)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import torch
 
+from tricklab.data.free_memory import free_memory
 from tricklab.data.image_threads import map_images
 from tricklab.data.mask_labels import Labels
-from tricklab.data.mask_list import IGNORE, MaskList
+from tricklab.data.mask_list import MaskList
 from tricklab.data.mask_resizing import Resizing, resize_image, resize_mask
+from tricklab.data.mask_survey import Pair, moments_of, pooled_moments, survey_masks
 from tricklab.errors import UserError
 
-Pair = tuple[np.ndarray, np.ndarray]
+_MOST_MEMORY = 0.7
 
 
 class MaskStore:
@@ -28,38 +30,40 @@ class MaskStore:
         labels: from label values to classes.
         resizing: what is done to each image, mask by nearest; None for nothing.
         cache: ``memory`` keeps what was read as it is in the files' types; ``none`` reads files anew each time.
+        progress: called with (images done, images in all) while they are read first.
 
     Attributes:
         sizes: int64 (N, 2), height and width of the files.
         counts: int64 (N, K), pixels of each class.
         unlabelled: int64 (N,), pixels without a class.
+        digests: of each image, hash of its pixels and its mask's.
+        pictures: of each image, hash of its pixels alone.
         channels: of every image.
         dtype: of every image.
 
     Raises:
         UserError: image and mask of two sizes, images of several kinds, a label value without a class; names the file.
+            There is too little memory to keep them.
     """
 
     def __init__(
-        self, images: MaskList, labels: Labels, resizing: Resizing | None, cache: Literal["memory", "none"]
+        self,
+        images: MaskList,
+        labels: Labels,
+        resizing: Resizing | None,
+        cache: Literal["memory", "none"],
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.list, self.labels, self.resizing, self.cache = images, labels, resizing, cache
-        count = len(images)
-        self.sizes = np.zeros((count, 2), dtype=np.int64)
-        self.counts = np.zeros((count, len(labels.classes)), dtype=np.int64)
-        self.unlabelled = np.zeros(count, dtype=np.int64)
-        self.digests = [""] * count
         self._kept: dict[int, Pair] = {}
-        kinds = map_images(self._survey, count)
-        for number, kind in enumerate(kinds):
-            if kind != kinds[0]:
-                raise UserError(
-                    f"{images.keys[number]} is {kind[1]} with {kind[0]} channels, "
-                    f"{images.keys[0]} is {kinds[0][1]} with {kinds[0][0]}",
-                    where=images.name,
-                    fix="images of one kind",
-                )
-        self.channels, self.dtype = kinds[0]
+        self._room = free_memory() if cache == "memory" else None
+        self._taken = 0
+        found = survey_masks(
+            images, self._read, len(labels.classes), also=self._keep if cache == "memory" else None, progress=progress
+        )
+        self.sizes, self.counts, self.unlabelled = found.sizes, found.counts, found.unlabelled
+        self.digests, self.pictures = found.digests, found.pictures
+        self.channels, self.dtype = found.one_kind(images)
 
     def original(self, number: int) -> Pair:
         """Image (height, width, channels) and mask uint8 (height, width) as the files have them."""
@@ -91,44 +95,36 @@ class MaskStore:
 
         Values are those of the files, not resized; an image has the weight of its pixels.
         """
-        parts = map_images(lambda place: _sums(self.original(int(chosen_N[place]))[0]), len(chosen_N))
-        pixels = sum(count for _, _, count in parts)
-        mean = np.sum([mean * count for mean, _, count in parts], axis=0) / pixels
-        # within and between images, so that nothing is lost to cancellation
-        variance = np.sum([(var + (own - mean) ** 2) * count for own, var, count in parts], axis=0) / pixels
-        return mean, np.sqrt(variance), pixels
+        return pooled_moments(
+            map_images(lambda place: moments_of(self.original(int(chosen_N[place]))[0]), len(chosen_N))
+        )
 
     def _read(self, number: int) -> Pair:
-        image, values = self.list.read_image(number), self.list.read_mask(number)
-        if image.shape[:2] != values.shape:
+        return read_pair(self.list, self.labels, number)
+
+    def _keep(self, number: int, pair: Pair) -> None:
+        self._taken += pair[0].nbytes + pair[1].nbytes
+        if self._room is not None and self._taken > _MOST_MEMORY * self._room:
             raise UserError(
-                f"the mask has {values.shape[0]} × {values.shape[1]} pixels, "
-                f"the image {self.list.keys[number]} {image.shape[0]} × {image.shape[1]}",
-                where=self.list.mask_name(number),
+                f"the first {len(self._kept) + 1:,} of {len(self.list):,} images fill {self._taken / 2**30:.1f} GiB, "
+                f"{self._room / 2**30:.1f} GiB of memory were free",
+                where="data.cache",
+                fix="write cache: none, and train.workers for the reading",
             )
-        return image, self.labels.numbers(values, self.list.mask_name(number))
-
-    def _survey(self, number: int) -> tuple[int, np.dtype]:
-        image, mask = self._read(number)
-        self.sizes[number] = mask.shape
-        found = np.bincount(mask.ravel(), minlength=IGNORE + 1)
-        self.counts[number] = found[: self.counts.shape[1]]
-        self.unlabelled[number] = found[IGNORE]
-        state = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16)
-        state.update(repr((image.shape, str(image.dtype))).encode())
-        state.update(np.ascontiguousarray(mask).data)
-        self.digests[number] = state.hexdigest()
-        if self.cache == "memory":
-            self._kept[number] = (image, mask)
-        return image.shape[2], image.dtype
+        self._kept[number] = pair
 
 
-def _sums(image_HWC: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    values = image_HWC.reshape(-1, image_HWC.shape[2])
-    if image_HWC.dtype == np.uint8:
-        levels = np.arange(256, dtype=np.float64)
-        found = np.stack([np.bincount(channel, minlength=256) for channel in values.T])
-        mean = found @ levels / len(values)
-        return mean, (found * (levels - mean[:, None]) ** 2).sum(axis=1) / len(values), len(values)
-    exact = values.astype(np.float64)
-    return exact.mean(axis=0), exact.var(axis=0), len(values)
+def read_pair(images: MaskList, labels: Labels, number: int) -> Pair:
+    """Image (height, width, channels) and mask of class numbers, uint8 (height, width), as the files have them.
+
+    Raises:
+        UserError: the two have different sizes, or a label value has no class; names the file.
+    """
+    image, values = images.read_image(number), images.read_mask(number)
+    if image.shape[:2] != values.shape:
+        raise UserError(
+            f"the mask has {values.shape[0]} × {values.shape[1]} pixels, "
+            f"the image {images.keys[number]} {image.shape[0]} × {image.shape[1]}",
+            where=images.mask_name(number),
+        )
+    return image, labels.numbers(values, images.mask_name(number))

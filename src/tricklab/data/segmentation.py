@@ -102,9 +102,9 @@ class SegmentationData:
         """
         transforms = self.transforms()
         store = self.store()
-        units = units_of(store.digests)
+        units = units_of(store.pictures)
         assigned = build("mask_split", self.split, root=self.root).draw(store.list, units, seeds)
-        check_division(store, units, assigned)
+        check_division(store.list, store.labels.classes, store.counts, units, assigned)
         chosen = np.flatnonzero(assigned == "train")
         normalisation, pixels = self._normalisation(store, chosen)
         counts = side_counts(store.counts, assigned)

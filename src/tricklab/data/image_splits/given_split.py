@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from tricklab.data.division import refuse_leaks
 from tricklab.data.image_list import ImageList
-from tricklab.data.image_split import check_sides, refuse_leaks
+from tricklab.data.image_split import check_sides
 from tricklab.data.image_splits.dealing import deal, quotas
 from tricklab.data.split import PLACE
 from tricklab.errors import UserError
@@ -55,7 +56,7 @@ class GivenSplit:
                     where=images.name,
                     fix="write split: {type: GivenSplit, val: 0.2} to draw them from the training images",
                 )
-            refuse_leaks(images, units, sides)
+            refuse_leaks(images.key, units, sides)
             self._draw_val(images, units, sides, seeds)
         return check_sides(images, units, sides)
 

@@ -33,7 +33,7 @@ class GivenImages:
         self.val, self.by = val, by
 
     def draw(self, images: MaskList, units: np.ndarray, seeds: Seeds) -> np.ndarray:
-        """Take the sides as given; see :class:`tricklab.data.mask_division.MaskSplitter`."""
+        """Take the sides as given; see :class:`tricklab.data.division.Splitter`."""
         if images.given is None or not any(images.given):
             raise UserError(
                 "the images come without a split",

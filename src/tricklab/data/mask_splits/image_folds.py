@@ -30,5 +30,5 @@ class ImageFolds:
         self.of_labelled = LabelledFolds(folds=folds, fold=fold, test=test)
 
     def draw(self, images: MaskList, units: np.ndarray, seeds: Seeds) -> np.ndarray:
-        """Deal the folds of one block, and evaluate one; see :class:`tricklab.data.mask_division.MaskSplitter`."""
+        """Deal the folds of one block, and evaluate one; see :class:`tricklab.data.division.Splitter`."""
         return self.of_labelled.draw(as_one_class(images), kept_together(images, units, self.by), seeds)

@@ -26,5 +26,5 @@ class Manifest:
         self.of_labelled = LabelledManifest(file, root=root)
 
     def draw(self, images: MaskList, units: np.ndarray, seeds: Seeds) -> np.ndarray:
-        """Read the sides; the same for every block; see :class:`tricklab.data.mask_division.MaskSplitter`."""
+        """Read the sides; the same for every block; see :class:`tricklab.data.division.Splitter`."""
         return self.of_labelled.draw(as_one_class(images), units, seeds)

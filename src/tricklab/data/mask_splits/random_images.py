@@ -38,5 +38,5 @@ class RandomImages:
         self.shares = Stratified(train=train, val=val, test=test, unused=unused)
 
     def draw(self, images: MaskList, units: np.ndarray, seeds: Seeds) -> np.ndarray:
-        """Draw the sides for one block; see :class:`tricklab.data.mask_division.MaskSplitter`."""
+        """Draw the sides for one block; see :class:`tricklab.data.division.Splitter`."""
         return self.shares.draw(as_one_class(images), kept_together(images, units, self.by), seeds)
