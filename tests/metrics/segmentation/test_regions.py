@@ -46,11 +46,29 @@ def test_scores_equal_scikit_learn(seed: int) -> None:
     assert found["mprecision"] == pytest.approx(sklearn.precision_score(true, said, **options), rel=1e-12)
 
 
-@pytest.mark.parametrize("types", [(np.uint8, np.int64), (np.int64, np.uint8), (np.int32, np.int16)])
+@pytest.mark.parametrize(
+    "types", [(np.uint8, np.int64), (np.int64, np.uint8), (np.int32, np.int16), (np.uint16, np.uint64)]
+)
 def test_any_integers_count_alike(types: tuple[type, type]) -> None:
     target, prediction = masks(7)
     expected = mask_confusion(target, prediction, 5)
     assert (mask_confusion(target.astype(types[0]), prediction.astype(types[1]), 5) == expected).all()
+
+
+def test_strips_and_turned_masks_count_alike() -> None:
+    target, prediction = masks(3)
+    expected = mask_confusion(np.ascontiguousarray(target[::2, ::3]), np.ascontiguousarray(prediction[::2, ::3]), 5)
+    assert (mask_confusion(target[::2, ::3], prediction[::2, ::3], 5) == expected).all()
+    assert (mask_confusion(target.T, prediction.T, 5) == mask_confusion(target, prediction, 5)).all()
+
+
+def test_many_classes_need_more_than_two_bytes_a_pixel() -> None:
+    generator = np.random.default_rng(0)
+    target, prediction = (generator.integers(0, 400, (30, 40)) for _ in range(2))
+    target[0] = 1000
+    found = mask_confusion(target, prediction, 400, ignore=1000)
+    labels = range(400)
+    assert (found == sklearn.confusion_matrix(target[1:].ravel(), prediction[1:].ravel(), labels=labels)).all()
 
 
 def test_ignored_pixels_count_nowhere_whatever_is_said_there() -> None:
@@ -71,6 +89,7 @@ def test_ignored_pixels_count_nowhere_whatever_is_said_there() -> None:
         ([[0, 0, 255]], [[0, 0, 2]], r"a prediction .*2 \(1 px\).*0 to 1"),
         ([[0, 0, 255]], [[0, 0, 255]], r"a prediction .*255 \(1 px\)"),
         ([[0, 0]], [[0, 0, 1]], "differ in shape"),
+        ([[0, 0]], [[0.0, 0.7]], "a prediction of float64 holds no classes"),
     ],
 )
 def test_what_is_no_class_is_refused(target: list, prediction: list, message: str) -> None:

@@ -10,5 +10,6 @@ from tricklab.metrics.segmentation.regions import mask_confusion as mask_confusi
 from tricklab.metrics.segmentation.regions import mask_report as mask_report
 from tricklab.metrics.segmentation.regions import mask_scores as mask_scores
 from tricklab.metrics.segmentation.regions import per_image_scores as per_image_scores
+from tricklab.metrics.segmentation.spread import image_standard_errors as image_standard_errors
 from tricklab.metrics.segmentation.stream import MASK_METRICS as MASK_METRICS
 from tricklab.metrics.segmentation.stream import MaskScores as MaskScores

@@ -85,5 +85,6 @@ def _near(points: np.ndarray, others: np.ndarray, limit: float) -> int:
         return 0
     # the bound is exclusive; squared distances of pixels are integers
     bound = np.sqrt(np.floor(limit**2 + 1e-9) + 0.5)
-    distances, _ = KDTree(others).query(points, distance_upper_bound=bound)
+    tree = KDTree(others, leafsize=32, compact_nodes=False, balanced_tree=False)
+    distances, _ = tree.query(points, distance_upper_bound=bound)
     return int(np.isfinite(distances).sum())

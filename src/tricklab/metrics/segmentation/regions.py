@@ -31,7 +31,8 @@ def mask_confusion(target: np.ndarray, prediction: np.ndarray, classes: int, ign
         (K, K) int64.
 
     Raises:
-        UserError: shapes differ, or a value lies outside; the message names it and how often it occurs.
+        UserError: shapes differ, values are no integers, or one lies outside; the message names it and how often it
+            occurs.
 
     >>> mask_confusion(np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 0]]), 2)
     array([[1, 1],
@@ -40,17 +41,21 @@ def mask_confusion(target: np.ndarray, prediction: np.ndarray, classes: int, ign
     target, prediction = np.asarray(target), np.asarray(prediction)
     if target.shape != prediction.shape:
         raise UserError(f"masks {target.shape} and predictions {prediction.shape} differ in shape", where="metrics")
+    for name, values in (("mask", target), ("prediction", prediction)):
+        if values.dtype.kind not in "biu":
+            raise UserError(f"a {name} of {values.dtype} holds no classes", where="metrics", fix="integers")
     if ignore < classes:
         raise UserError(f"the ignored value {ignore} is one of the {classes} classes", where="metrics", fix="255")
     if not target.size:
         return np.zeros((classes, classes), dtype=np.int64)
     for name, values, end in (("mask", target, ignore), ("prediction", prediction, classes - 1)):
-        if values.min() < 0 or values.max() > end:
+        if _unsigned(values).max() > end:
             raise _outside(name, values, classes, ignore)
-    codes = target.astype(np.intp).ravel()
-    codes *= classes
-    codes += prediction.ravel()
-    table = np.bincount(codes, minlength=(ignore + 1) * classes).reshape(ignore + 1, classes)
+    # two bytes a pixel where they suffice: what is read and written is most of the time
+    small = np.uint16 if ignore * classes < 1 << 16 else np.intp
+    codes = np.multiply(target, classes, dtype=small, casting="unsafe")
+    codes = np.add(codes, prediction, dtype=np.intp, casting="unsafe")
+    table = np.bincount(codes.ravel(), minlength=(ignore + 1) * classes).reshape(ignore + 1, classes)
     if table[classes:ignore].any():
         raise _outside("mask", target, classes, ignore)
     return table[:classes]
@@ -101,8 +106,8 @@ def per_image_scores(hits: np.ndarray, truth: np.ndarray, predicted: np.ndarray)
     hits, truth, predicted = (np.asarray(part, dtype=np.int64) for part in (hits, truth, predicted))
     return {
         "accuracy": _divided(hits.sum(axis=1), truth.sum(axis=1)),
-        "iou": _row_means(hits, truth + predicted - hits),
-        "dice": _row_means(2 * hits, truth + predicted),
+        "iou": row_means(hits, truth + predicted - hits),
+        "dice": row_means(2 * hits, truth + predicted),
     }
 
 
@@ -190,7 +195,13 @@ def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole != 0)
 
 
-def _row_means(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _unsigned(values: np.ndarray) -> np.ndarray:
+    """The same bits as numbers from 0 on; negative ones are larger than any class."""
+    return values.view(f"u{values.itemsize}") if values.dtype.kind == "i" else values
+
+
+def row_means(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """(N,) mean of part / whole (N, K) over the classes of a row whose whole is not 0; nan where there is none."""
     shares, known = _divided(part, whole), whole != 0
     return _divided(np.where(known, shares, 0.0).sum(axis=1), known.sum(axis=1))
 
