@@ -245,3 +245,23 @@ def test_function_without_rows_or_recipe_has_a_report(tmp_path: Path) -> None:
     assert "flip=true" in text
     assert "Runs that did not finish" in text
     assert "Data and leakage" not in text
+
+
+def test_data_of_images_are_counted_in_images(tmp_path: Path) -> None:
+    from tricklab.lab.report.circumstances import data_rows
+    from tricklab.lab.report.source import read
+    from tricklab.records import RunFolder
+
+    folder = build(tmp_path / "images", ["+se"], design="add-one", blocks=2)
+    assert dict(data_rows(read(folder, {})))["pixels"] == "535 train, 4,813 val"
+    run = folder / "baseline" / "0"
+    recipe = (run / "recipe.yaml").read_text(encoding="utf-8")
+    (run / "recipe.yaml").write_text(recipe.replace("task: hyperspectral", "task: classification"), encoding="utf-8")
+    found = {"searched": True, "identical_groups": 2, "identical_images": 5, "near_groups": 24, "near_images": 48,
+             "contradictions": 0, "dropped": 1}  # fmt: skip
+    RunFolder.open(run).fact("data/duplicates", found)
+    rows = dict(data_rows(read(folder, {})))
+    assert rows["images"] == "535 train, 4,813 val"
+    assert rows["duplicates"].startswith(
+        "5 images in 2 groups of identical ones, 48 in 24 groups of near ones; 0 contra"
+    )

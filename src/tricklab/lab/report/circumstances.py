@@ -14,6 +14,7 @@ from tricklab.lab.report.numbers import percent
 from tricklab.lab.report.source import Run, Source
 
 SEVERITY_ORDER = ("error", "warning", "note")
+ITEMS = {"hyperspectral": "pixels", "classification": "images", "segmentation": "images"}
 LEAKAGE = {
     "centre_share": "windows that hold a training centre",
     "touch_share": "windows that touch a training window",
@@ -28,7 +29,10 @@ def data_rows(source: Source) -> list[tuple[str, str]]:
     rows = []
     sizes = _first(facts, "data/sizes")
     if isinstance(sizes, Mapping):
-        rows.append(("pixels", ", ".join(f"{value:,} {name}" for name, value in sizes.items() if value)))
+        task = runs[0].evidence.recipe.get("task")
+        rows.append(
+            (ITEMS.get(str(task), "items"), ", ".join(f"{value:,} {name}" for name, value in sizes.items() if value))
+        )
     split = _first(facts, "data/split")
     if isinstance(split, Mapping):
         shown = {
@@ -40,8 +44,19 @@ def data_rows(source: Source) -> list[tuple[str, str]]:
         rows.append(
             ("statistics fitted on", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in fitted.items()))
         )
+    duplicates = _first(facts, "data/duplicates")
+    if isinstance(duplicates, Mapping) and duplicates.get("searched"):
+        rows.append(("duplicates", _duplicates(duplicates)))
     rows += _leakage_rows(source)
     return rows
+
+
+def _duplicates(found: Mapping[str, Any]) -> str:
+    text = (
+        f"{found['identical_images']:,} images in {found['identical_groups']} groups of identical ones, "
+        f"{found['near_images']:,} in {found['near_groups']} groups of near ones"
+    )
+    return text + f"; {found['contradictions']} contradictions of labels, {found['dropped']} images dropped"
 
 
 def data_notes(source: Source) -> list[dict[str, str]]:
