@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOMS = [
-    "errors", "user_modules", "registry", "seeds", "observe", "statistics", "records", "ops", "layers", "losses",
+    "errors", "user_modules", "arguments", "registry", "seeds", "observe", "statistics", "records", "ops", "layers", "losses",
     "optim", "models", "data", "metrics", "inference", "recipe", "tricks", "doctor", "tasks", "engine", "lab", "web",
     "cli",
 ]  # fmt: skip

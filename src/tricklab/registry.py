@@ -2,7 +2,7 @@
 
 A component is a class or function under ``@component(kind)``. Its parameters are its recipe keys, its annotations the
 type check, its first docstring line the summary. Parameters named in ``given`` come from the framework and may not
-stand in a recipe.
+stand in a recipe. With ``**rest`` a class has those of its base class too (:mod:`tricklab.arguments`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import importlib
 import inspect
 import json
 import re
-import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from tricklab import arguments
 from tricklab.errors import UserError, nearest
 
 if typing.TYPE_CHECKING:
@@ -91,6 +91,7 @@ def component(
     name: str | None = None,
     source: str = "",
     given: tuple[str, ...] = (),
+    fixed: tuple[str, ...] = (),
     complete: Complete | None = None,
 ) -> Callable[[Decorated], Decorated]:
     """Declare a class or function as a component of a kind.
@@ -99,7 +100,8 @@ def component(
         kind: one of the kinds in ``FOLDERS``.
         name: the ``type`` in a recipe; the class name if not given.
         source: the paper or official file it follows.
-        given: parameters that the framework supplies, such as ``classes``.
+        given: parameters that the framework supplies, such as ``classes``; what base classes name so counts too.
+        fixed: parameters of the base class that the class sets itself, so that ``**rest`` may not hold them.
         complete: gives the checked keys with what must be known before anything runs, such as the hash of a file that
             is named; the ``where`` of its errors is a key or keys joined by dots.
     """
@@ -116,8 +118,20 @@ def component(
                 where=f"{known.__module__} and {cls.__module__}",
                 fix="give one of them another name=",
             )
-        cls.__component__ = {"kind": kind, "name": key[1], "source": source, "given": tuple(given), **extra}  # type: ignore[attr-defined]
+        cls.__component__ = {"kind": kind, "name": key[1], "source": source, **extra}  # type: ignore[attr-defined]
         _RUNTIME[key] = cls
+        return component_base(given=given, fixed=fixed)(cls)
+
+    return declare
+
+
+def component_base(*, given: tuple[str, ...] = (), fixed: tuple[str, ...] = ()) -> Callable[[Decorated], Decorated]:
+    """Declare what a class that is no component itself shares with those that are derived from it; as of component."""
+
+    def declare(cls: Decorated) -> Decorated:
+        target: Any = cls
+        target.__arguments__ = {"given": given, "fixed": fixed}
+        arguments.show_all(target, _arguments(target))
         return cls
 
     return declare
@@ -175,7 +189,7 @@ def check(kind: str, config: Mapping[str, Any], path: str = "", where: Where = l
             fix=f"known: {', '.join(e.name for e in entries(kind))}",
         )
     cls = load(kind, name, where=place(f"{path}.type" if path else "type"))
-    given = cls.__component__["given"]
+    given = _given(cls)
     nested = {key: hint for key, hint in _hints(cls).items() if _nested_kind(hint)[0]}
     plain = {key: value for key, value in config.items() if key != "type"}
     for key in plain:
@@ -217,10 +231,10 @@ def build(kind: str, config: Mapping[str, Any], **given: Any) -> Any:
     """
     values = check(kind, config, kind)
     cls = load(kind, values.pop("type"))
-    missing = [key for key in cls.__component__["given"] if key not in given]
+    missing = [key for key in _given(cls) if key not in given]
     if missing:
         raise UserError(f"{config['type']} needs {', '.join(missing)}, which this task does not give", where=kind)
-    return cls(**values, **{key: given[key] for key in cls.__component__["given"]})
+    return cls(**values, **{key: given[key] for key in _given(cls)})
 
 
 def schema(kind: str, name: str) -> dict[str, Any]:
@@ -278,10 +292,27 @@ def _described(cls: Any) -> str:
     return f"component {cls.__component__['name']} in {cls.__module__}"
 
 
+def _declared(cls: Any, what: str) -> tuple[str, ...]:
+    return tuple(vars(cls).get("__arguments__", {}).get(what, ()))
+
+
+@functools.cache
+def _arguments(cls: Any) -> dict[str, arguments.Argument]:
+    return arguments.arguments(cls, lambda base: _declared(base, "fixed"))
+
+
+@functools.cache
+def _given(cls: Any) -> tuple[str, ...]:
+    """What the framework supplies: what the class says, and of what its bases say the parameters that it has."""
+    bases = arguments.takes(cls) if inspect.isclass(cls) else []
+    inherited = (key for base in bases for key in _declared(base, "given") if key in _arguments(cls))
+    return tuple(dict.fromkeys((*_declared(cls, "given"), *inherited)))
+
+
 @functools.cache
 def _parameters(cls: Any) -> dict[str, inspect.Parameter]:
-    found = inspect.signature(cls).parameters
-    given = cls.__component__["given"]
+    found = {key: argument.parameter for key, argument in _arguments(cls).items()}
+    given = _given(cls)
     for parameter in found.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise UserError(f"its parameter {parameter} would swallow misspelt keys", where=_described(cls))
@@ -294,15 +325,12 @@ def _parameters(cls: Any) -> dict[str, inspect.Parameter]:
 
 @functools.cache
 def _hints(cls: Any) -> dict[str, Any]:
-    function = vars(cls).get("__init__", cls.__init__) if inspect.isclass(cls) else cls
-    wanted = _parameters(cls)
     # only the recipe's parameters are evaluated: given ones may name types that exist for the type checker alone
-    holder = types.SimpleNamespace(__annotations__={k: function.__annotations__[k] for k in wanted})
+    wanted = {key: _arguments(cls)[key] for key in _parameters(cls)}
     try:
-        hints = typing.get_type_hints(holder, vars(sys.modules[cls.__module__]), include_extras=True)  # type: ignore[arg-type]
+        return arguments.hints(wanted)
     except NameError as error:
         raise UserError(f"a parameter's type is unknown when it runs: {error}", where=_described(cls)) from None
-    return {key: hints[key] for key in wanted}
 
 
 def _nested_kind(hint: Any) -> tuple[str, bool]:
