@@ -40,6 +40,7 @@ def build(
     subject: str = "salinas-a-hybridsn",
     classes: Sequence[str] = CLASSES,
     message: str = "loss is nan at step 120",
+    task: str = "hyperspectral",
 ) -> Path:
     """Write the experiment and return its folder.
 
@@ -48,7 +49,7 @@ def build(
     parsed = parse_recipe_arms(arms)
     cells = cells_of(design, parsed)
     recipe = {
-        "task": "hyperspectral",
+        "task": task,
         "seed": 0,
         "data": {"root": "/somewhere/private", "window": 15, "split": {"type": "RandomPixels", "train": 0.1}},
         "train": {"epochs": 25},

@@ -252,16 +252,14 @@ def test_data_of_images_are_counted_in_images(tmp_path: Path) -> None:
     from tricklab.lab.report.source import read
     from tricklab.records import RunFolder
 
-    folder = build(tmp_path / "images", ["+se"], design="add-one", blocks=2)
-    assert dict(data_rows(read(folder, {})))["pixels"] == "535 train, 4,813 val"
-    run = folder / "baseline" / "0"
-    recipe = (run / "recipe.yaml").read_text(encoding="utf-8")
-    (run / "recipe.yaml").write_text(recipe.replace("task: hyperspectral", "task: classification"), encoding="utf-8")
+    scene = build(tmp_path / "scene", ["+se"], design="add-one", blocks=2)
+    assert dict(data_rows(read(scene, {})))["pixels"] == "535 train, 4,813 val"
+    folder = build(tmp_path / "images", ["+se"], design="add-one", blocks=2, task="classification")
     found = {"searched": True, "identical_groups": 2, "identical_images": 5, "near_groups": 24, "near_images": 48,
              "contradictions": 0, "dropped": 1}  # fmt: skip
-    RunFolder.open(run).fact("data/duplicates", found)
+    RunFolder.open(folder / "baseline" / "0").fact("data/duplicates", found)
     rows = dict(data_rows(read(folder, {})))
     assert rows["images"] == "535 train, 4,813 val"
-    assert rows["duplicates"].startswith(
-        "5 images in 2 groups of identical ones, 48 in 24 groups of near ones; 0 contra"
-    )
+    assert "pixels" not in rows
+    assert rows["duplicates"].startswith("5 images in 2 groups of identical ones, 48 in 24 groups of near ones; 0 ")
+    assert rows["duplicates"].endswith(", 1 images dropped")
