@@ -76,7 +76,7 @@ def test_folders_with_colours_declared_or_found(tmp_path: Path) -> None:
         write(tmp_path / "masks" / f"{name}.png", colours[values(*wanted)])
     found = read(tmp_path, "MaskFolders")
     assert found.classes == ("#000000", "#0909c8", "#09c809")
-    assert found.facts == {"colours": list(found.classes), "ignored_colours": [], "colours_found": True}
+    assert found.facts == {"colours": list(found.classes), "ignored_colours": []}
     np.testing.assert_array_equal(found.read_mask(1), values(0, 2))
     told = read(tmp_path, "MaskFolders", colours={"tree": [9, 200, 9], "sea": [9, 9, 200]}, ignore_colours=[[0, 0, 0]])
     assert (told.classes, told.values) == (("tree", "sea"), (0, 1))

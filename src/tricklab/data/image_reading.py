@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +58,28 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
             (Pillow's limit), or pixels without a fixed range; names the file.
     """
     where = os.fspath(path)
+    with opened(where) as image:
+        return np.array(_rgb(upright(image), where))
+
+
+@contextlib.contextmanager
+def opened(
+    where: str, what: str = "image", first: Callable[[Image.Image], None] = lambda image: None
+) -> Iterator[Image.Image]:
+    """An image file with its pixels loaded; whatever is wrong with it becomes one clear error.
+
+    Args:
+        what: what to call it in messages.
+        first: looks at the file's head before its pixels are loaded.
+
+    Raises:
+        UserError: see :func:`read_image`.
+    """
     try:
         with Image.open(where) as image:
+            first(image)
             image.load()  # the pixels' own faults come first: reading tags loads some formats too
-            return np.array(_rgb(_upright(image), where))
+            yield image
     except (UserError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -67,16 +87,16 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
         raise UserError("the file is empty" if empty else "this is no image that can be read", where=where) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as cause:
         raise UserError(
-            f"the image is too large: {cause}", where=where, fix="cut or shrink it; small files can hide such sizes"
+            f"the {what} is too large: {cause}", where=where, fix="cut or shrink it; small files can hide such sizes"
         ) from None
     except OSError as cause:
-        what = "the image is corrupt" if cause.strerror is None else "it cannot be read"
-        raise UserError(f"{what}: {cause.strerror or cause}", where=where) from None
+        told = f"the {what} is corrupt" if cause.strerror is None else "it cannot be read"
+        raise UserError(f"{told}: {cause.strerror or cause}", where=where) from None
     except Exception as cause:  # decoders of corrupt bytes raise whatever they stumble over
-        raise UserError(f"the image is corrupt: {cause or type(cause).__name__}", where=where) from None
+        raise UserError(f"the {what} is corrupt: {cause or type(cause).__name__}", where=where) from None
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
     """As the orientation tag says; a tag that cannot be read says nothing.
 
     Pillow's own function writes the other tags anew, and stops at those that it cannot write.

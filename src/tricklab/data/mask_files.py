@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,9 @@ class PairFiles:
     def _values(self, pixels: np.ndarray, where: str) -> np.ndarray:
         if pixels.ndim == 3 and self.encoding is None:
             raise UserError(
-                "the mask is in colours, not in label values", where=where, fix="name the colours: colours:"
+                "the mask is in colours, not in label values",
+                where=where,
+                fix="save all masks alike, or name the colours: colours:",
             )
         if self.encoding is None:
             return pixels
@@ -101,7 +103,6 @@ def mask_list(
     classes: tuple[str, ...] | None = None,
     values: tuple[int, ...] | None = None,
     ignore: Sequence[int] = (),
-    facts: Mapping[str, Any] | None = None,
 ) -> MaskList:
     """What a layout of files hands on; see :class:`MaskList`.
 
@@ -115,7 +116,7 @@ def mask_list(
     for number, pair in enumerate(pairs):
         if first.setdefault(pair.image, number) != number:
             raise UserError(f"{pair.image} is listed twice", where=str(root))
-    found = dict(facts or {})
+    found: dict[str, Any] = {}
     if files.encoding is not None:
         found["colours"] = [shown_colour(colour) for colour in files.encoding.colours]
         found["ignored_colours"] = [shown_colour(colour) for colour in files.encoding.ignore]

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tricklab.data.formats.tiff_pages import read_tiff
-from tricklab.data.image_reading import read_image
+from tricklab.data.image_reading import opened, read_image, upright
 from tricklab.errors import UserError
 
 Bands = Literal["rgb", "all"]
@@ -35,21 +35,12 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
         UserError: no such file, no image, values below 0 or above 65535, transparent or fractional pixels.
     """
     where = os.fspath(path)
-    try:
-        with Image.open(where) as image:
-            if image.format == "JPEG":
-                raise UserError("JPEG blends the labels of a mask", where=where, fix="save masks without loss, as PNG")
-            image.load()
-            return _labels(image, where)
-    except UserError:
-        raise
-    except UnidentifiedImageError:
-        if Path(where).suffix.lower() in _TIFF:
-            return _whole(_one_band(read_tiff(Path(where)), where), where)
-        raise UserError("this is no image that can be read", where=where) from None
-    except OSError as cause:
-        what = "the mask is corrupt" if cause.strerror is None else "it cannot be read"
-        raise UserError(f"{what}: {cause.strerror or cause}", where=where) from None
+    if _only_tiff(where):
+        return _whole(_one_band(read_tiff(Path(where)), where), where)
+    with opened(where, "mask") as image:
+        if image.format == "JPEG":
+            raise UserError("JPEG blends the labels of a mask", where=where, fix="save masks without loss, as PNG")
+        return _labels(image, where)
 
 
 def read_bands(path: str | os.PathLike[str], bands: Bands = "rgb") -> np.ndarray:
@@ -114,24 +105,33 @@ def _one_band(pixels_HWB: np.ndarray, where: str) -> np.ndarray:
     return pixels_HWB[:, :, 0]
 
 
-def _all_bands(where: Path) -> np.ndarray:
+def _only_tiff(where: str) -> bool:
+    """Whether it is a TIFF file that Pillow does not know, such as one of many bands."""
+    if Path(where).suffix.lower() not in _TIFF:
+        return False
     try:
-        with Image.open(where) as image:
-            if any("16" in str(tile[3]) for tile in image.tile) and image.mode in ("RGB", "RGBA", "LA"):
-                raise UserError(
-                    "colours of 16 bits, of which only the upper 8 can be read from this kind of file",
-                    where=str(where),
-                    fix="save it as TIFF, or write bands: rgb",
-                )
-            if image.mode not in ("L", "RGB", "RGBA", "LA", "CMYK", *_WHOLE):
-                raise UserError(f"pixels of kind {image.mode!r} are no bands", where=str(where), fix="write bands: rgb")
-            pixels = np.array(image)
-    except (UserError, MemoryError):
-        raise
+        with Image.open(where):
+            return False
     except UnidentifiedImageError:
-        raise UserError("this is no image that can be read", where=str(where)) from None
-    except OSError as cause:
-        raise UserError(f"it cannot be read: {cause.strerror or cause}", where=str(where)) from None
+        return Path(where).stat().st_size > 0
+    except Exception:  # whatever else is wrong is told when it is read
+        return False
+
+
+def _all_bands(where: Path) -> np.ndarray:
+    def refuse_others(image: Image.Image) -> None:
+        # what Pillow would read is known before the pixels are loaded only
+        if any("16" in str(tile[3]) for tile in image.tile) and image.mode in ("RGB", "RGBA", "LA"):
+            raise UserError(
+                "colours of 16 bits, of which only the upper 8 can be read from this kind of file",
+                where=str(where),
+                fix="save it as TIFF, or write bands: rgb",
+            )
+        if image.mode not in ("L", "RGB", "RGBA", "LA", "CMYK", *_WHOLE):
+            raise UserError(f"pixels of kind {image.mode!r} are no bands", where=str(where), fix="write bands: rgb")
+
+    with opened(str(where), first=refuse_others) as image:
+        pixels = np.array(upright(image))
     if pixels.dtype == np.int32:
         pixels = _whole(pixels, str(where)).astype(np.uint16)
     return pixels if pixels.ndim == 3 else pixels[..., None]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from tricklab.data.mask_classes import FindsClasses
 from tricklab.data.mask_division import check_division, side_counts, units_of
 from tricklab.data.mask_fold import MaskFold
 from tricklab.data.mask_labels import labels_of
@@ -17,7 +18,7 @@ from tricklab.data.mask_transforms import check_augment, kind_of
 from tricklab.data.pixel_normalisation import PixelName, PixelNormalisation, fixed, given, scale_of
 from tricklab.data.split import SPLITS
 from tricklab.errors import UserError
-from tricklab.registry import Kind, build, component
+from tricklab.registry import Kind, build, component, load
 from tricklab.seeds import Seeds
 
 _FOLDERS = {"type": "MaskFolders"}
@@ -26,7 +27,22 @@ _SHUFFLE = {"type": "Shuffle"}
 
 
 def _complete(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**values, "augment": check_augment(values["augment"])}
+    images = with_found_classes(values["images"], values["root"], values["ignore"])
+    return {**values, "images": images, "augment": check_augment(values["augment"])}
+
+
+def with_found_classes(images: Mapping[str, Any], root: str | None, ignore: Sequence[int]) -> dict[str, Any]:
+    """A layout's mapping with the classes that its files say and it does not.
+
+    So a run's recipe names them: a rerun looks for nothing, and a value that comes in later is an error. Files that
+    are not there or cannot be read say nothing here; who reads them for good says what is wrong.
+    """
+    if root is None or not issubclass(load("mask_layout", images["type"]), FindsClasses):
+        return dict(images)
+    try:
+        return {**images, **build("mask_layout", images, root=root).found(ignore)}
+    except (UserError, OSError):
+        return dict(images)
 
 
 @component("data", name="segmentation", complete=_complete)

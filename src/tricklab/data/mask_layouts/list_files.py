@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tricklab.data.layouts.folder_scan import root_folder
 from tricklab.data.lookup import find_file
-from tricklab.data.mask_encoding import declared_encoding
-from tricklab.data.mask_files import Pair, PairFiles, mask_list, refuse_missing
+from tricklab.data.mask_classes import MaskClasses
+from tricklab.data.mask_files import Pair, refuse_missing
 from tricklab.data.mask_list import MaskList
 from tricklab.data.mask_reading import Bands
 from tricklab.errors import UserError
@@ -35,7 +37,8 @@ class ListFiles:
         strip: what the files' names in the lists begin with and this folder lacks, such as "/SegNet/CamVid/".
         delimiter: what stands between image and mask; null for white space.
         bands: ``rgb`` reads images as three bytes a pixel, ``all`` reads every band of 8 or 16 bits.
-        colours: {class: [red, green, blue]} of masks in colours; null for label values.
+        values: {class: label value}; null to find them, or for masks in colours.
+        colours: {class: [red, green, blue]} of masks in colours; null for label values, or to find the colours.
         ignore_colours: colours without a class.
         group: group images by what stands before the first such text in the file's name ("_": a video); null for
             single images.
@@ -54,6 +57,7 @@ class ListFiles:
         strip: str = "",
         delimiter: str | None = None,
         bands: Bands = "rgb",
+        values: dict[str, int] | None = None,
         colours: dict[str, list[int]] | None = None,
         ignore_colours: list[list[int]] = [],  # noqa: B006
         group: str | None = None,
@@ -65,30 +69,29 @@ class ListFiles:
         for key, pattern in (("image", image), ("mask", mask)):
             if pattern is not None and _NAME not in pattern:
                 raise UserError(f"{pattern!r} lacks {_NAME}", where=f"data.images.{key}")
-        if ignore_colours and colours is None:
-            raise UserError("there are no colours", where="data.images.ignore_colours", fix="give colours: too")
         if group == "" or delimiter == "":
             key = "group" if group == "" else "delimiter"
             raise UserError("an empty text", where=f"data.images.{key}", fix="null for none")
         self.lists = {"train": train, "val": val, "test": test}
         self.image, self.mask, self.strip, self.delimiter = image, mask, strip, delimiter
         self.bands, self.group, self.root = bands, group, root
-        self.colours, self.ignore_colours = colours, list(ignore_colours)
+        self.classes = MaskClasses(values, colours, list(ignore_colours))
 
     def read(self) -> MaskList:
-        """Read the lists and look for each file."""
+        """Read the lists, look for each file, and for the classes where they are not told."""
         root = root_folder(self.root, "ListFiles")
+        return self.classes.listed(self._all_pairs(root), self.bands, root)
+
+    def found(self, ignore: Sequence[int]) -> dict[str, Any]:
+        """See :class:`tricklab.data.mask_classes.FindsClasses`."""
+        return self.classes.found(self._all_pairs(root_folder(self.root, "ListFiles")), ignore)
+
+    def _all_pairs(self, root: Path) -> list[Pair]:
         pairs: list[Pair] = []
         for split, name in self.lists.items():
             if name is not None:
                 pairs += self._pairs(root, find_file(name, self.root, key=f"data.images.{split}"), split)
-        if self.colours is None:
-            return mask_list(PairFiles(tuple(pairs), self.bands), root)
-        encoding = declared_encoding(self.colours, self.ignore_colours, "data.images")
-        values = tuple(range(len(self.colours)))
-        return mask_list(
-            PairFiles(tuple(pairs), self.bands, encoding), root, classes=tuple(self.colours), values=values
-        )
+        return pairs
 
     def _pairs(self, root: Path, file: Path, split: str) -> list[Pair]:
         pairs = []

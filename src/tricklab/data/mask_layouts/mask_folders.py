@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from tricklab.data.image_split import SPLIT_NAMES
 from tricklab.data.layouts.folder_scan import images_below, list_folder, root_folder
-from tricklab.data.mask_encoding import declared_encoding, inferred_encoding
-from tricklab.data.mask_files import Pair, PairFiles, mask_list
+from tricklab.data.mask_classes import MaskClasses
+from tricklab.data.mask_files import Pair
 from tricklab.data.mask_list import MaskList
-from tricklab.data.mask_reading import Bands, read_mask
+from tricklab.data.mask_reading import Bands
 from tricklab.errors import UserError
 from tricklab.registry import component
 
@@ -22,8 +23,9 @@ class MaskFolders:
     """``root/images/*`` and ``root/masks/*``: a mask has its image's name, whatever the suffixes.
 
     Both may hold folders; folders ``train``, ``val``, ``test`` in both, or ``root/train/images`` and so on, are the
-    given split. Label values are read as they stand in the file, of palette files the index. Masks in colours need
-    ``colours``, or every colour that occurs in any mask becomes a class, in rising order; what was found is recorded.
+    given split. Label values are read as they stand in the file, of palette files the index. Where neither ``values``
+    nor ``colours`` are said, every value (or colour) that occurs in any mask and is not ignored becomes a class, in
+    rising order; a run's recipe says what was found.
 
     Args:
         images: folder of the images.
@@ -31,6 +33,7 @@ class MaskFolders:
         image_suffix: what an image's name ends in beyond the mask's, before the file's ending, such as "_rgb".
         mask_suffix: the same of the masks, such as "_mask".
         bands: ``rgb`` reads images as three bytes a pixel, ``all`` reads every band of 8 or 16 bits.
+        values: {class: label value}; null to find them, or for masks in colours.
         colours: {class: [red, green, blue]} of masks in colours; null for label values, or to find the colours.
         ignore_colours: colours without a class.
         group: what belongs together: images of one ``folder``, or of one ``prefix`` of their names up to the first
@@ -47,6 +50,7 @@ class MaskFolders:
         image_suffix: str = "",
         mask_suffix: str = "",
         bands: Bands = "rgb",
+        values: dict[str, int] | None = None,
         colours: dict[str, list[int]] | None = None,
         ignore_colours: list[list[int]] = [],  # noqa: B006
         group: Literal["folder", "prefix"] | None = None,
@@ -55,32 +59,25 @@ class MaskFolders:
     ) -> None:
         self.images, self.masks = images, masks
         self.image_suffix, self.mask_suffix = image_suffix, mask_suffix
-        self.bands, self.colours, self.ignore_colours = bands, colours, list(ignore_colours)
+        self.bands, self.classes = bands, MaskClasses(values, colours, list(ignore_colours))
         self.group, self.root = group, root
 
     def read(self) -> MaskList:
-        """Find the files, and the colours where they are not told."""
+        """Find the files, and the classes where they are not told."""
         root = root_folder(self.root, "MaskFolders")
+        return self.classes.listed(self._all_pairs(root), self.bands, root)
+
+    def found(self, ignore: Sequence[int]) -> dict[str, Any]:
+        """See :class:`tricklab.data.mask_classes.FindsClasses`."""
+        return self.classes.found(self._all_pairs(root_folder(self.root, "MaskFolders")), ignore)
+
+    def _all_pairs(self, root: Path) -> list[Pair]:
         pairs: list[Pair] = []
         for images, masks, split in self._folders(root):
             pairs += self._pairs(images, masks, split)
         if not pairs:
             raise UserError("there is no image", where=str(root / self.images))
-        if self.colours is not None:
-            encoding = declared_encoding(self.colours, self.ignore_colours, "data.images")
-            names: tuple[str, ...] | None = tuple(self.colours)
-        elif read_mask(pairs[0].mask).ndim == 3:
-            encoding = inferred_encoding([str(pair.mask) for pair in pairs], self.ignore_colours, "data.images")
-            names = encoding.names
-        elif self.ignore_colours:
-            raise UserError(
-                "the masks hold label values, not colours", where="data.images.ignore_colours", fix="write data.ignore"
-            )
-        else:
-            return mask_list(PairFiles(tuple(pairs), self.bands), root)
-        files = PairFiles(tuple(pairs), self.bands, encoding)
-        found: dict[str, Any] = {"colours_found": self.colours is None}
-        return mask_list(files, root, classes=names, values=tuple(range(len(encoding.colours))), facts=found)
+        return pairs
 
     def _folders(self, root: Path) -> list[tuple[Path, Path, str]]:
         """Folders of images, of masks, and the split of each."""

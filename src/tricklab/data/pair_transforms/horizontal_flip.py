@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from tricklab.data.image_transforms.arguments import check_chance
-from tricklab.data.mask_transforms import PairDraw
+from tricklab.data.pair_transforms.mirror import Mirror
 from tricklab.registry import component
 
 
 @component("pair_transform", source="MMCV RandomFlip with direction 'horizontal'")
-class HorizontalFlip:
+class HorizontalFlip(Mirror):
     """Mirror image and mask: exchange left and right.
 
     Args:
         p: chance of each image.
     """
 
-    stage = "pair"
-
-    def __init__(self, p: float = 0.5) -> None:
-        self.p = check_chance(p, "HorizontalFlip.p")
-
-    def __call__(
-        self, image_HWC: np.ndarray, mask_HW: np.ndarray, draw: PairDraw
-    ) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Mirror one pair or not; see :class:`tricklab.data.mask_transforms.PairTransform`."""
-        if draw(1)[0] >= self.p:
-            return image_HWC, mask_HW, False
-        return image_HWC[:, ::-1], mask_HW[:, ::-1], True
+    axis = 1
