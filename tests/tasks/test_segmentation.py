@@ -183,3 +183,45 @@ def test_what_cannot_work_is_refused(changes: dict[str, Any], where: str) -> Non
 def test_models_without_masks_are_refused() -> None:
     with pytest.raises(UserError, match="PixelSVM"):
         task_of(model="{type: PixelSVM}").build_model()
+
+
+def test_the_tolerance_of_outlines_is_asked_for_and_recorded() -> None:
+    near, far = task_of(), task_of(evaluate__boundary_tolerance="20")
+    model = near.build_model().eval()
+    one, other = near.evaluate(model, "val"), far.evaluate(model, "val")
+    scores = MaskScores(len(far.classes), tolerance=20)
+    scores.extend(other.confusion, other.arrays)
+    assert other.values["boundary_f"] == scores.values()["boundary_f"] > one.values["boundary_f"]
+    assert one.values["miou"] == other.values["miou"]
+    assert (one.scoring["boundary_tolerance"], other.scoring["boundary_tolerance"]) == (0.0075, 20)
+    assert far.metric_code() == mask_metric_code()
+    outlines = task_of(evaluate__boundary_tolerance="20", metric__monitor="val/boundary_f")
+    assert outlines.metric_code() != mask_metric_code()
+
+
+def test_outlines_are_for_masks() -> None:
+    chosen = settings(resolve(load(copy.deepcopy(RECIPES["classification"]), ["evaluate.boundary_tolerance=3"])))
+    with pytest.raises(UserError, match=r"evaluate\.boundary_tolerance"):
+        registry.load("task", "classification")(settings=chosen, seeds=Seeds(0, 0)).prepare()
+
+
+def test_what_is_left_out_is_counted() -> None:
+    task = task_of()
+    found = task.evaluate(Told(task, "val", shift=1).eval(), "val").scoring
+    assert (found["images"], found["images_without_labels"]) == (task.sizes()["val"], 0)
+    assert set(found["classes_left_out"]) == {"absent", "no_truth", "never_predicted"}
+
+
+def test_a_loss_that_is_no_number_is_not_averaged_away() -> None:
+    task = task_of()
+
+    class Broken(Told):
+        """Breaks on one image."""
+
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            found = super().forward(images)["main"]
+            self.asked = getattr(self, "asked", 0) + len(images)
+            return {"main": found * torch.nan if self.asked > 1 else found}
+
+    assert np.isfinite(task.evaluate(Told(task, "val").eval(), "val").values["loss"])
+    assert np.isnan(task.evaluate(Broken(task, "val").eval(), "val").values["loss"])

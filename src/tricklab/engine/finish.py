@@ -200,6 +200,7 @@ def _result(
         "averaged": None if scored.averaged is None else named(scored.averaged.values),
         "members": prepared.judge.facts().get("evaluate/members"),
         "trivial": trivial,
+        "scoring": counted.scoring,
         "confusion": counted.confusion.tolist(),
         "classes": list(task.classes),
         "label_ids": list(task.label_ids),

@@ -13,7 +13,10 @@ EVALUATE = ("evaluate", "metric")
 _NO_IDENTITY = {"data": {"root"}, "train": {"device", "workers", "threads"}}
 # keys that came later, which say nothing while they are null (in losses: as given here): recipes without them keep
 # their identity
-_LATER = {"evaluate": ("window", "stride", "blend", "margin"), "optimizer": ("paramwise",)}
+_LATER = {
+    "evaluate": ("window", "stride", "blend", "margin", "boundary_tolerance"),
+    "optimizer": ("paramwise",),
+}
 _LATER_IN_LOSSES: dict[str, dict[str, Any]] = {
     "CrossEntropyLoss": {"name": None, "sampler": None, "use_sigmoid": False},
     "FocalLoss": {"name": None, "sampler": None, "use_sigmoid": False, "class_weight": None, "divisor": "count"},

@@ -110,6 +110,11 @@ class Evaluate(Section):
     margin: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="method slide: pixels at a window's sides that count nothing; null: 0"
     )
+    boundary_tolerance: Positive | None = Field(
+        default=None,
+        description="masks: how far outlines may lie apart; from 1 on pixels, below a share of the image's diagonal; "
+        "null: 0.0075",
+    )
 
 
 class Metric(Section):

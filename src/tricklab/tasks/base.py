@@ -25,6 +25,7 @@ class Evaluation:
         confusion: int64 (K, K), rows true classes, columns predictions.
         loss: the recipe's loss over the split; None where the model has none.
         facts: what the pass found out, by fact name.
+        scoring: what the values depend on and what they leave out; stands beside them in ``result.json``.
         arrays: what else is known of each item, by name, first dimension N; kept in ``scores.npz``.
     """
 
@@ -37,6 +38,7 @@ class Evaluation:
     confusion: np.ndarray
     loss: float | None
     facts: dict[str, Any] = field(default_factory=dict)
+    scoring: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ from tricklab.data.mask_fold import MaskFold
 from tricklab.data.mask_list import IGNORE
 from tricklab.inference.mask_scores import log_probabilities
 from tricklab.losses import Losses
-from tricklab.metrics.segmentation import MaskScores, left_out
+from tricklab.metrics.segmentation import TOLERANCE, MaskScores, image_standard_errors, left_out
 from tricklab.ops.ranks import ranks
 from tricklab.tasks.base import Evaluation
 
@@ -22,7 +22,13 @@ _COUNTS = ("hits", "truth", "predicted", "outlines")
 
 
 def evaluate_masks(
-    ask: Callable[[Tensor], Tensor], fold: MaskFold, split: str, losses: Losses, most: int, device: torch.device
+    ask: Callable[[Tensor], Tensor],
+    fold: MaskFold,
+    split: str,
+    losses: Losses,
+    most: int,
+    device: torch.device,
+    tolerance: float = TOLERANCE,
 ) -> Evaluation:
     """Score logits on every image of a split, at the size of its file; several processes share the images.
 
@@ -33,15 +39,17 @@ def evaluate_masks(
         losses: the recipe's; those that exist outside training are averaged over the images that have labels.
         most: images of one size that are asked about at once.
         device: where the network is.
+        tolerance: of the boundary scores; below 1 a share of the diagonal, from 1 on pixels.
 
     Returns:
-        ``arrays`` are the counts of ``MaskScores.images`` and, where there is one, the ``loss`` of each image.
+        ``arrays`` are the counts of ``MaskScores.images`` and, where there is one, the ``loss`` of each image: nan of
+        an image without a label, which the mean leaves out.
     """
     terms = losses.evaluated({"main"})
     classes = len(fold.classes)
 
     def counted(part: list[int]) -> dict[str, Tensor]:
-        scores, each = MaskScores(classes), []
+        scores, each = MaskScores(classes, tolerance=tolerance), []
         logits = ask(torch.cat([fold.values(split, index) for index in part]).to(device)).float()
         for own, index in zip(logits.split(1), part, strict=True):
             target = fold.truth(split, index)
@@ -54,14 +62,15 @@ def evaluate_masks(
 
     with torch.inference_mode():
         found = ranks().over(_parts(fold, split, most), counted)
-    whole = MaskScores(classes)
+    whole = MaskScores(classes, tolerance=tolerance)
     arrays = {name: found[name].numpy() for name in _COUNTS}
     whole.extend(found["confusion"].sum(dim=0).numpy(), arrays)
     values = whole.values()
-    loss = None
+    labelled, loss = arrays["truth"].any(axis=1), None
     if terms:
         arrays["loss"] = found["loss"].numpy()
-        loss = float(np.nanmean(arrays["loss"])) if np.isfinite(arrays["loss"]).any() else float("nan")
+        # a loss that is no number on a labelled image makes the mean none
+        loss = float(arrays["loss"][labelled].mean()) if labelled.any() else float("nan")
         values["loss"] = loss
     missing = [name for name in losses.names if name not in terms]
     return Evaluation(
@@ -75,7 +84,13 @@ def evaluate_masks(
         loss=loss,
         facts={
             "evaluate/loss_terms": {"scored": terms, "left_out": missing},
-            "evaluate/classes_left_out": left_out(whole.confusion, fold.classes),
+            "evaluate/standard_errors": image_standard_errors(*(arrays[name] for name in _COUNTS[:3])),
+        },
+        scoring={
+            "boundary_tolerance": tolerance,
+            "images": len(labelled),
+            "images_without_labels": int((~labelled).sum()),
+            "classes_left_out": left_out(whole.confusion, fold.classes),
         },
         arrays=arrays,
     )

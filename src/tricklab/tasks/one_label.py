@@ -47,6 +47,10 @@ class OneLabelTask(abc.ABC):
         Raises:
             UserError: the data or the options cannot work.
         """
+        if self.settings.evaluate.boundary_tolerance is not None:
+            raise UserError(
+                f"{self.items} with one class an item have no outlines", where="evaluate.boundary_tolerance"
+            )
         check_postprocess(self.settings.evaluate.postprocess, self.items)
         self.fold = self.data().prepare(self.seeds)
         self.losses = Losses(self.settings.losses, self.class_counts("train"))

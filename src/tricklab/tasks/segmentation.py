@@ -17,7 +17,7 @@ from tricklab.data.segmentation import SegmentationData
 from tricklab.errors import UserError
 from tricklab.inference.postprocess import check_postprocess
 from tricklab.losses import Losses
-from tricklab.metrics.segmentation import MASK_METRICS, constant_scores, mask_metric_code
+from tricklab.metrics.segmentation import MASK_METRICS, TOLERANCE, constant_scores, mask_metric_code
 from tricklab.ops.ranks import ranks
 from tricklab.recipe.schema import Settings
 from tricklab.registry import component
@@ -102,8 +102,11 @@ class SegmentationTask:
         return {}
 
     def metric_code(self) -> str:
-        """Hash of the code that scores masks."""
-        return mask_metric_code()
+        """Hash of the code that scores masks; where outlines are the declared metric, of their tolerance too."""
+        asked = self.settings.evaluate.boundary_tolerance
+        if asked in (None, TOLERANCE) or "/boundary_f" not in self.settings.metric.monitor:
+            return mask_metric_code()
+        return f"{mask_metric_code()} within {asked:g}"
 
     def class_counts(self, split: str) -> list[int]:
         """Pixels of each class in a split."""
@@ -178,7 +181,9 @@ class SegmentationTask:
         if not len(self.fold.members[split]):
             raise UserError(f"the {split} set is empty", where="data.split", fix=f"give {split} images")
         ask = asked_of_network(model, self.fold.normalisation, self.settings.evaluate, postprocess, method)
-        found = evaluate_masks(ask, self.fold, split, self.losses, self.settings.evaluate.batch_size, _device(model))
+        chosen = self.settings.evaluate
+        tolerance = TOLERANCE if chosen.boundary_tolerance is None else chosen.boundary_tolerance
+        found = evaluate_masks(ask, self.fold, split, self.losses, chosen.batch_size, _device(model), tolerance)
         if found.loss is None and self.settings.metric.monitor.endswith("/loss"):
             raise UserError("no loss exists outside training", where="metric.monitor", fix="take another metric")
         return found

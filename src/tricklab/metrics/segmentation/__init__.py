@@ -1,5 +1,6 @@
 """Metrics of masks. A folder of its own, so that ``metric_code`` of other tasks stays what it is."""
 
+from tricklab.metrics.segmentation.boundary import TOLERANCE as TOLERANCE
 from tricklab.metrics.segmentation.boundary import boundary_counts as boundary_counts
 from tricklab.metrics.segmentation.boundary import boundary_f as boundary_f
 from tricklab.metrics.segmentation.boundary import reach as reach

@@ -9,6 +9,10 @@ from tricklab.errors import UserError
 from tricklab.metrics.segmentation.regions import IGNORE
 
 
+TOLERANCE = 0.0075
+"""Share of the diagonal, as Csurka et al. take it."""
+
+
 def reach(tolerance: float, shape: tuple[int, int]) -> float:
     """A tolerance in pixels: below 1 it is a share of the image's diagonal, from 1 on it is pixels.
 
@@ -21,7 +25,7 @@ def reach(tolerance: float, shape: tuple[int, int]) -> float:
 
 
 def boundary_counts(
-    target: np.ndarray, prediction: np.ndarray, classes: int, tolerance: float = 0.0075, ignore: int = IGNORE
+    target: np.ndarray, prediction: np.ndarray, classes: int, tolerance: float = TOLERANCE, ignore: int = IGNORE
 ) -> np.ndarray:
     """Outline pixels of each class in one image, and how many meet the other map's.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tricklab.errors import UserError
-from tricklab.metrics.segmentation.boundary import boundary_counts, boundary_f
+from tricklab.metrics.segmentation.boundary import TOLERANCE, boundary_counts, boundary_f
 from tricklab.metrics.segmentation.regions import (
     IGNORE,
     finite_mean,
@@ -48,7 +48,7 @@ class MaskScores:
     ([[1, 1]], 1)
     """
 
-    def __init__(self, classes: int, *, tolerance: float | None = 0.0075, ignore: int = IGNORE) -> None:
+    def __init__(self, classes: int, *, tolerance: float | None = TOLERANCE, ignore: int = IGNORE) -> None:
         self.classes, self.tolerance, self.ignore = classes, tolerance, ignore
         self.confusion = np.zeros((classes, classes), dtype=np.int64)
         self._rows: list[np.ndarray] = []
