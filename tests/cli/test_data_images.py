@@ -225,7 +225,7 @@ def test_a_given_split_that_leaks_is_refused(capsys, tmp_path):
         (("stats", "FULL"), "there are no class folders here"),
         (("stats", "NEW/photos"), "new/photos: no such folder. give a folder of images"),
         (("split", "NEW/photos"), "new/photos: no such folder"),
-        (("split", "demo", "--materialize", "NEW"), "--materialize is for images"),
+        (("split", "demo", "--materialize", "NEW"), "--materialize is for labelled images"),
     ],
 )
 def test_each_mistake_is_one_error_and_nothing_is_written(capsys, photos, tmp_path, monkeypatch, arguments, words):

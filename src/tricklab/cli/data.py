@@ -37,13 +37,16 @@ def stats(
 ) -> None:
     """What images or a scene hold: classes, sizes, means, copies, faults; of a recipe also its split and what it leaks.
 
-    A folder of images means the recipe  data: {root: FOLDER, images: {type: ClassFolders}}; data.…=… changes it.
+    A folder of images means the recipe  data: {root: FOLDER, images: {type: ClassFolders}}, one with folders images
+    and masks in it  {type: MaskFolders}; data.…=… changes it.
 
     Examples:
 
       tricklab data stats photos
 
       tricklab data stats photos data.images.type=SplitFolders data.split.type=GivenSplit --json
+
+      tricklab data stats camvid data.images.type=CamVidMasks
 
       tricklab data stats scene.mat scene_gt.mat
 
@@ -62,6 +65,11 @@ def stats(
             from tricklab.cli.data_images import image_stats
 
             image_stats(holder, Seeds(seed, block), as_json)
+            return
+        if task == "segmentation":
+            from tricklab.cli.data_masks import mask_stats
+
+            mask_stats(holder, Seeds(seed, block), as_json)
             return
         scene = holder.read()
         found = {**summarise(scene, holder.ignore), **summarise_split(holder, scene, Seeds(seed, block))[1]}
@@ -109,6 +117,8 @@ def split(
 
       tricklab data split photos --materialize photos-split
 
+      tricklab data split camvid data.images.type=CamVidMasks data.split.type=RandomImages data.split.by=group
+
       tricklab data split demo --out split-0
 
       tricklab data split salinas-a-hybridsn data.split.type=DisjointBands --data DIR --block 3 --out split-3
@@ -128,7 +138,12 @@ def split(
         image_split(holder, Seeds(seed, block), out / "manifest.csv", materialize, copy, as_json)
         return
     if materialize is not None:
-        raise UserError("--materialize is for images, not for scenes", where="tricklab data split")
+        raise UserError("--materialize is for labelled images", where="tricklab data split")
+    if task == "segmentation":
+        from tricklab.cli.data_masks import mask_split
+
+        mask_split(holder, Seeds(seed, block), out / "manifest.csv", as_json)
+        return
     drawn, found = summarise_split(holder, holder.read(), Seeds(seed, block))
     paths = write_split(drawn, found["leakage"], out)
     if as_json:
@@ -242,15 +257,19 @@ def _holder(recipe: str, changes: list[str], data: Path | None) -> tuple[str, An
         )
     if place.is_dir():
         from tricklab.cli.data_images import settings_of_folder
+        from tricklab.cli.data_masks import holds_masks
 
-        return "classification", *settings_of_folder(recipe, changes, data)
+        task = "segmentation" if holds_masks(place, overrides) else "classification"
+        return task, *settings_of_folder(recipe, changes, data, task)
     if data is not None:
         overrides.append(f"data.root={json.dumps(str(data))}")
     loaded = load(recipe, overrides=overrides, tricks=[change for change in changes if change.startswith("+")])
     resolved = resolve(tricks.apply(loaded).recipe)
     task = resolved.get("task")
-    if task not in ("hyperspectral", "classification"):
-        raise UserError(f"this command knows images with classes and hyperspectral scenes, not {task!r}", where=recipe)
+    if task not in ("hyperspectral", "classification", "segmentation"):
+        raise UserError(
+            f"this command knows images with classes or masks and hyperspectral scenes, not {task!r}", where=recipe
+        )
     found = build("data", {"type": task, **resolved.get("data")})
     if task == "classification":
         found = found.for_network(resolved.get("model"))

@@ -15,8 +15,16 @@ if TYPE_CHECKING:
     from tricklab.seeds import Seeds
 
 
-def settings_of_folder(folder: str, changes: list[str], data: Path | None) -> tuple[Any, int]:
-    """The ``data:`` component and the seed of a recipe that consists of a folder of class folders."""
+def settings_of_folder(
+    folder: str, changes: list[str], data: Path | None, task: str = "classification"
+) -> tuple[Any, int]:
+    """The ``data:`` component and the seed of a recipe that consists of a folder of images.
+
+    Args:
+        folder: of class folders, or for ``segmentation`` of images and masks.
+        changes: ``data.…=…`` and ``seed=…``.
+        data: what ``--data`` says, which a folder has no use for.
+    """
     from tricklab.errors import UserError
     from tricklab.recipe import load
     from tricklab.registry import build
@@ -28,9 +36,10 @@ def settings_of_folder(folder: str, changes: list[str], data: Path | None) -> tu
             where=folder,
             fix="data.…=… and seed=… do",
         )
-    images = {"root": folder, "images": {"type": "ClassFolders"}, "split": {"type": "Stratified"}}
-    recipe = load({"task": "classification", "seed": 0, "data": images}, changes)
-    return build("data", {"type": "classification", **recipe.get("data")}), recipe.get("seed")
+    labelled = {"images": {"type": "ClassFolders"}, "split": {"type": "Stratified"}}
+    images = {"root": folder, **(labelled if task == "classification" else {"images": {"type": "MaskFolders"}})}
+    recipe = load({"task": task, "seed": 0, "data": images}, changes)
+    return build("data", {"type": task, **recipe.get("data")}), recipe.get("seed")
 
 
 def image_stats(settings: ImageSettings, seeds: Seeds, as_json: bool) -> None:
@@ -38,7 +47,7 @@ def image_stats(settings: ImageSettings, seeds: Seeds, as_json: bool) -> None:
     from tricklab.data.image_printing import show_image_stats
     from tricklab.data.image_summary import summarise_images
 
-    with _counting() as progress:
+    with counting() as progress:
         found = summarise_images(settings, seeds, progress)
     if as_json:
         print(json.dumps(found, indent=2))
@@ -57,7 +66,7 @@ def image_split(
     check_manifest(manifest)
     if folder is not None:
         check_materialise(settings.read(), folder)
-    with _counting() as progress:
+    with counting() as progress:
         images, division, found = summarise_image_split(settings, seeds, progress)
     if folder is not None:
         found["materialized"] = {"folder": str(folder), **materialise(images, division.sides, folder, copy=copy)}
@@ -76,7 +85,7 @@ def image_split(
 
 
 @contextlib.contextmanager
-def _counting() -> Iterator[Callable[[int, int], None]]:
+def counting() -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error that counts images; gone when they are done."""
     from rich.console import Console
     from rich.progress import Progress

@@ -112,7 +112,7 @@ def find_duplicates(
     for group in identical:
         first[list(group)] = group[0]
     alone = np.flatnonzero((first == np.arange(len(images))) & looked.readable)
-    pairs = _near_pairs(looked.hashes[alone], looked.thumbnails[alone], similarity)
+    pairs = near_pairs(looked.hashes[alone], looked.thumbnails[alone], similarity)
     left, right = alone[pairs[0]], alone[pairs[1]]
     units = join_units(first, len(images), left, right)
     near_units = np.unique(units[left])
@@ -167,8 +167,12 @@ def _digest(images: ImageList, number: int) -> bytes:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).digest()
 
 
-def _near_pairs(hashes: np.ndarray, thumbnails: np.ndarray, similarity: float) -> tuple[np.ndarray, np.ndarray]:
+def near_pairs(
+    hashes: np.ndarray, thumbnails: np.ndarray, similarity: float = SIMILARITY
+) -> tuple[np.ndarray, np.ndarray]:
     """Numbers (left, right) that link near-identical images: candidates by hash, then the cosine, a block at a time.
+
+    What is alike says :func:`find_duplicates`.
 
     Not every pair, but enough of them to join the same images: all frames of a still video are alike, and pairs of them
     would fill the memory.

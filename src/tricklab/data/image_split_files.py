@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,26 @@ def write_manifest(images: ImageList, sides: np.ndarray, path: Path) -> None:
     Raises:
         UserError: the file exists already.
     """
+    write_sides(
+        [images.key(number) for number in range(len(images))],
+        sides,
+        path,
+        [images.classes[label] for label in images.labels],
+    )
+
+
+def write_sides(keys: Sequence[str], sides: np.ndarray, path: Path, labels: Sequence[str] | None = None) -> None:
+    """Write a CSV file with the columns path and split, and between them label where there are labels.
+
+    Raises:
+        UserError: the file exists already.
+    """
     check_manifest(path)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "label", "split"))
-    writer.writerows(
-        (images.key(number), images.classes[images.labels[number]], side) for number, side in enumerate(sides.tolist())
-    )
+    writer.writerow(("path", *(() if labels is None else ("label",)), "split"))
+    middle = [()] * len(keys) if labels is None else [(label,) for label in labels]
+    writer.writerows((key, *label, side) for key, label, side in zip(keys, middle, sides.tolist(), strict=True))
     write_atomic(path, text.getvalue())
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from tricklab.data.mask_classes import FindsClasses
 from tricklab.data.mask_division import check_division, side_counts, units_of
 from tricklab.data.mask_fold import MaskFold
-from tricklab.data.mask_labels import labels_of
+from tricklab.data.mask_labels import Labels, labels_of
+from tricklab.data.mask_list import MaskList
 from tricklab.data.mask_resizing import resizing_of
 from tricklab.data.mask_store import MaskStore
 from tricklab.data.mask_transforms import check_augment, kind_of
@@ -98,14 +99,39 @@ class SegmentationData:
             build(kind_of(item, f"augment.{place}"), item, crop=self.crop) for place, item in enumerate(self.augment)
         ]
 
+    def listed(self) -> tuple[MaskList, Labels]:
+        """The images, not read yet, and what their label values mean.
+
+        Raises:
+            UserError: a folder or file is missing or not as it should be; classes that do not fit.
+        """
+        images = build("mask_layout", self.images, root=self.root).read()
+        return images, labels_of(images, self.classes, self.ignore)
+
     def store(self) -> MaskStore:
         """Read and check all images and masks.
 
         Raises:
             UserError: anything about the files that cannot work; names the file.
         """
-        images = build("mask_layout", self.images, root=self.root).read()
-        return MaskStore(images, labels_of(images, self.classes, self.ignore), self.resizing, self.cache)
+        return MaskStore(*self.listed(), self.resizing, self.cache)
+
+    def divide(
+        self, images: MaskList, classes: Sequence[str], counts_NK: np.ndarray, pictures: Sequence[str], seeds: Seeds
+    ) -> np.ndarray:
+        """The side of each image in one block: ``train``, ``val``, ``test`` or "", ``<U5``, (N,).
+
+        Args:
+            counts_NK: int64, pixels of each class in each image.
+            pictures: what is equal for images with the same pixels.
+
+        Raises:
+            UserError: a split that cannot be drawn, that leaks, evaluates nothing or starves a class in training.
+        """
+        units = units_of(pictures)
+        sides: np.ndarray = build("mask_split", self.split, root=self.root).draw(images, units, seeds)
+        check_division(images, classes, counts_NK, units, sides)
+        return sides
 
     def prepare(self, seeds: Seeds) -> MaskFold:
         """Read, check, split and normalise for one block.
@@ -118,9 +144,7 @@ class SegmentationData:
         """
         transforms = self.transforms()
         store = self.store()
-        units = units_of(store.pictures)
-        assigned = build("mask_split", self.split, root=self.root).draw(store.list, units, seeds)
-        check_division(store.list, store.labels.classes, store.counts, units, assigned)
+        assigned = self.divide(store.list, store.labels.classes, store.counts, store.pictures, seeds)
         chosen = np.flatnonzero(assigned == "train")
         normalisation, pixels = self._normalisation(store, chosen)
         counts = side_counts(store.counts, assigned)
@@ -161,7 +185,7 @@ class SegmentationData:
                     "train_pixels": pixels,
                     "other_pixels": 0,
                 },
-                "data/split": {"type": self.split["type"], "digest": _split_digest(store, assigned)},
+                "data/split": {"type": self.split["type"], "digest": split_digest(store.list, assigned)},
                 "data/augment": [item["type"] for item in (*self.augment, *self.batch_augment)],
                 "data/normalise": {"name": normalisation.name, "mean": normalisation.mean, "std": normalisation.std},
                 "data/image_sizes": {
@@ -195,8 +219,9 @@ def _digest(store: MaskStore, numbers: np.ndarray) -> str:
     return state.hexdigest()
 
 
-def _split_digest(store: MaskStore, sides: np.ndarray) -> str:
+def split_digest(images: MaskList, sides: np.ndarray) -> str:
+    """Hash of every image's name and side, 32 hex digits."""
     state = hashlib.blake2b(digest_size=16)
-    for key, side in zip(store.list.keys, sides.tolist(), strict=True):
+    for key, side in zip(images.keys, sides.tolist(), strict=True):
         state.update(f"{key}\t{side}\n".encode())
     return state.hexdigest()
