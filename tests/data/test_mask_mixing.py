@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tricklab.data.mask_batch_transforms.mixup import one_hot
+from tricklab.data.batch_transforms.mixing import one_hot
+from tricklab.data.mask_batch_transforms.objects import drawn_objects, object_numbers
 from tricklab.data.mask_list import IGNORE
 from tricklab.errors import UserError
 from tricklab.losses import Losses
@@ -22,6 +23,7 @@ EVERY: list[dict[str, Any]] = [
     {"type": "CutMix", "minmax": [0.3, 0.8]},
     {"type": "ClassMix"},
     {"type": "CopyPaste", "paste": ["car", "pole"], "p": 1.0},
+    {"type": "CopyPaste", "paste": ["car", "pole"], "p": 1.0, "objects": 0.5},
 ]
 
 
@@ -203,6 +205,63 @@ def test_mixed_batches_train_the_cross_entropy(config: dict[str, Any]) -> None:
     assert (logits.grad.movedim(1, -1)[silent] == 0).all()
 
 
+def flooded(target: np.ndarray, classes: list[int]) -> list[frozenset[tuple[int, int, int]]]:
+    """The objects of some classes, pixel by pixel."""
+    left = {place for place in np.ndindex(*target.shape) if target[place] in classes}
+    found = []
+    while left:
+        reached = [left.pop()]
+        for n, row, column in reached:
+            for beside in [(n, row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]:
+                if beside in left and target[beside] == target[reached[0]]:
+                    left.remove(beside)
+                    reached.append(beside)
+        found.append(frozenset(reached))
+    return found
+
+
+def test_objects_are_what_a_flood_reaches() -> None:
+    rng = np.random.default_rng(3)
+    for classes in ([2], [2, 3], [0, 1, 2, 3]):
+        target = rng.choice([0, 1, 2, 3, IGNORE], (3, 8, 11), p=[0.5, 0.1, 0.2, 0.1, 0.1])
+        numbers, image = object_numbers(target, np.array(classes))
+        objects = [frozenset(map(tuple, np.argwhere(numbers == one + 1).tolist())) for one in range(len(image))]
+        assert set(objects) == set(flooded(target, classes))
+        assert [{place[0] for place in one} for one in objects] == [{n} for n in image.tolist()]
+    numbers, image = object_numbers(np.full((2, 3, 3), IGNORE), np.array([0]))
+    assert not numbers.any()
+    assert not len(image)
+
+
+def test_every_image_with_objects_gives_at_least_one() -> None:
+    image, lots = np.array([0, 0, 0, 2, 2, 5]), np.array([0.9, 0.7, 0.8, 0.2, 0.95, 0.6])
+    assert drawn_objects(image, lots, 0.3).tolist() == [False, True, False, True, False, True]
+    assert drawn_objects(image, lots, 0.85).tolist() == [False, True, True, True, False, True]
+    assert drawn_objects(np.zeros(0, dtype=np.int64), np.zeros(0), 0.5).tolist() == []
+
+
+def test_whole_objects_are_pasted_and_others_left_behind() -> None:
+    config = {"type": "CopyPaste", "paste": ["car", "pole"], "p": 1.0, "shift": 0.0, "flip": False, "objects": 0.4}
+    taken, left = 0, 0
+    for seed in range(8):
+        given = batch(4)
+        objects = flooded(given["target"].numpy(), [2, 3])
+        found = made(config)(given, np.random.default_rng(seed), 0.0)
+        whole = made({**config, "objects": 1.0})(given, np.random.default_rng(seed), 0.0)
+        plain = made({**config, "objects": None})(given, np.random.default_rng(seed), 0.0)
+        assert torch.equal(whole["image"], plain["image"])
+        for one in objects:
+            source = np.array(sorted(one)).T
+            here = (3 - source[0], source[1], source[2])
+            same = (
+                found["image"][here[0], :, here[1], here[2]] == given["image"][source[0], :, source[1], source[2]]
+            ).all(1)
+            assert same.all() or not same.any()
+            taken, left = taken + bool(same.all()), left + (not same.any())
+    assert taken > 40
+    assert left > 40
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
@@ -211,7 +270,9 @@ def test_mixed_batches_train_the_cross_entropy(config: dict[str, Any]) -> None:
         ({"type": "CopyPaste", "paste": []}, "none of the classes would be copied"),
         ({"type": "CopyPaste", "paste": list(NAMES)}, "all of the classes would be copied"),
         ({"type": "CopyPaste", "paste": ["pole"], "shift": 1.0}, r"CopyPaste\.shift"),
+        ({"type": "CopyPaste", "paste": ["pole"], "objects": 0.0}, r"CopyPaste\.objects.*null copies all pixels"),
         ({"type": "CutMix", "alpha": 0.0}, "it would mix nothing"),
+        ({"type": "CutMix", "correct_lam": False}, "unknown key 'correct_lam'"),
     ],
 )
 def test_what_cannot_be_is_refused(config: dict[str, Any], said: str) -> None:

@@ -19,14 +19,16 @@ def copy_paste(
     p: Chance = 0.5,
     shift: Share = 0.5,
     flip: bool = True,
+    objects: Chance | None = None,
     off_epoch: Positive | None = None,
 ) -> Recipe:
-    """Copy all pixels of the classes named in ``paste`` from one image of a training batch into another.
+    """Copy pixels of the classes named in ``paste`` from one image of a training batch into another.
 
-    They are mirrored in half of the cases and shifted by up to ``shift`` of the image's size; ``p`` is the chance of
-    each image. From ``off_epoch`` on nothing is pasted.
+    All of them, or with ``objects`` what hangs together of a class, each with that chance. They are mirrored in half of
+    the cases and shifted by up to ``shift`` of the image's size; ``p`` is the chance of each image. From ``off_epoch``
+    on nothing is pasted.
     """
-    moved = {"p": p, "shift": shift, "flip": flip, "off_epoch": off_epoch}
+    moved = {"p": p, "shift": shift, "flip": flip, "objects": objects, "off_epoch": off_epoch}
     return with_mixing(recipe, {"type": "CopyPaste", "paste": paste, **moved})
 
 

@@ -128,10 +128,13 @@ class Mixer:
         return np.concatenate([(centre - sides // 2).clip(0, size), (centre + (sides + 1) // 2).clip(0, size)], axis=1)
 
 
-def one_hot(target_N: Tensor, classes: int) -> Tensor:
-    """float32 (N, K); zeros for a target outside 0 … K-1, which the losses then ignore."""
-    known = (target_N >= 0) & (target_N < classes)
-    rows = functional.one_hot(target_N.where(known, 0), classes).to(torch.float32)
+def one_hot(target: Tensor, classes: int) -> Tensor:
+    """float32 (N, K) of targets (N,), (N, K, H, W) of masks (N, H, W); zeros where a target is outside 0 … K-1.
+
+    What is zero for all classes the losses then ignore.
+    """
+    known = (target >= 0) & (target < classes)
+    rows = functional.one_hot(target.where(known, 0), classes).movedim(-1, 1).to(torch.float32)
     return rows * known.unsqueeze(1)
 
 

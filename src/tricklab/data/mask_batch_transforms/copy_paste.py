@@ -1,4 +1,4 @@
-"""Pixels of some classes copied from one image to a random place of another."""
+"""Pixels or objects of some classes copied from one image to a random place of another."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tricklab.data.mask_batch_transforms.objects import drawn_objects, object_numbers
 from tricklab.data.mask_batch_transforms.pasting import check_rest, partners_of, pasted, pixels_of, untouched
+from tricklab.data.mask_list import IGNORE
 from tricklab.errors import UserError, nearest
 from tricklab.registry import component
 
 
 @component(
     "mask_batch_transform",
-    source="Ghiasi et al., CVPR 2021, arXiv 2012.07177 (of instances; here of classes)",
+    source="Ghiasi et al., CVPR 2021, arXiv 2012.07177 (of instances; here of classes and what hangs together of them)",
     given=("names",),
 )
 class CopyPaste:
-    """Copy all pixels of some classes, with their labels, to a random place of another image.
+    """Copy the pixels of some classes, with their labels, to a random place of another image.
 
     The source is the image at the same place of the reversed batch, mirrored in half of the cases and shifted by a
     random part of the image's size; what falls outside is lost. Edges are hard: nothing is blended. The image in the
@@ -31,6 +33,9 @@ class CopyPaste:
         p: chance of each image.
         shift: the most that is shifted, as a share of height and width; 0 keeps everything at its place.
         flip: mirror half of the sources.
+        objects: copy what hangs together (by sides or corners) of one class with this chance each, at least one of an
+            image that has any; null copies all pixels of the classes. Neighbours of one class that touch are one
+            object. Finding them needs the masks on the CPU.
         off_epoch: from this epoch on nothing is pasted; null for never.
         names: of all classes.
 
@@ -44,6 +49,7 @@ class CopyPaste:
         p: float = 0.5,
         shift: float = 0.5,
         flip: bool = True,
+        objects: float | None = None,
         off_epoch: float | None = None,
         *,
         names: tuple[str, ...],
@@ -60,7 +66,13 @@ class CopyPaste:
             )
         if not 0 <= shift < 1:
             raise UserError(f"a share is 0 or more and below 1, not {shift}", where="CopyPaste.shift")
-        self.chosen = torch.tensor([name in paste for name in names])
+        if objects is not None and not 0 < objects <= 1:
+            raise UserError(
+                f"a chance is above 0 and at most 1, not {objects}",
+                where="CopyPaste.objects",
+                fix="null copies all pixels of the classes",
+            )
+        self.chosen, self.objects = torch.tensor([name in paste for name in names]), objects
         self.p, self.shift, self.flip, self.off_epoch = p, shift, flip, off_epoch
 
     def __call__(self, batch: dict[str, Any], rng: np.random.Generator, epoch: float) -> dict[str, Any]:
@@ -72,14 +84,26 @@ class CopyPaste:
         mirrored = (rng.random(count) < 0.5) & self.flip
         if self.off_epoch is not None and epoch >= self.off_epoch:
             return untouched(batch, "CopyPaste")
+        chosen = self.chosen.to(batch["target"].device) & torch.from_numpy(done).to(batch["target"].device)[:, None]
         partners = partners_of(batch)
+        taken = pixels_of(partners["target"], chosen)
+        if self.objects is not None:
+            taken = self._of_objects(taken, partners["target"], rng)
         device = batch["target"].device
         rows, inside_rows = _places(height, moves[:, 0], np.zeros(count, dtype=bool), device)
         columns, inside_columns = _places(width, moves[:, 1], mirrored, device)
         source = {key: _moved(value, rows, columns) for key, value in partners.items()}
-        chosen = self.chosen.to(device) & torch.from_numpy(done).to(device)[:, None]
         inside = inside_rows.unsqueeze(2) & inside_columns.unsqueeze(1)
-        return pasted(batch, pixels_of(source["target"], chosen) & inside, source, "CopyPaste")
+        return pasted(batch, _moved(taken, rows, columns) & inside, source, "CopyPaste")
+
+    def _of_objects(self, taken_NHW: Tensor, target_NHW: Tensor, rng: np.random.Generator) -> Tensor:
+        """What is left of these pixels when only some objects are taken."""
+        wanted = np.where(taken_NHW.cpu().numpy(), target_NHW.cpu().numpy(), IGNORE)
+        numbers, image = object_numbers(wanted, np.flatnonzero(self.chosen.numpy()))
+        assert self.objects is not None
+        drawn = np.zeros(len(image) + 1, dtype=bool)
+        drawn[1:] = drawn_objects(image, rng.random(len(image)), self.objects)
+        return torch.from_numpy(drawn[numbers]).to(taken_NHW.device)
 
 
 def _places(length: int, moves_N: np.ndarray, mirrored_N: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
