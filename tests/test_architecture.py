@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOMS = [
-    "errors", "user_modules", "arguments", "registry", "seeds", "observe", "statistics", "records", "ops", "layers", "losses",
-    "optim", "models", "data", "metrics", "inference", "recipe", "tricks", "doctor", "tasks", "engine", "lab", "web",
-    "cli",
+    "errors", "user_modules", "arguments", "registry", "seeds", "observe", "statistics", "records", "ops", "layers",
+    "losses", "optim", "models", "data", "metrics", "inference", "recipe", "tricks", "doctor", "tasks", "engine", "lab",
+    "web", "cli",
 ]  # fmt: skip
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "tricklab"
 FILES = sorted(SOURCE.rglob("*.py"))

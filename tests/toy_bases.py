@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import tests.toy_components  # noqa: F401 - declares ToySplit
 from tricklab.registry import Kind, component_base
 
 Height = int

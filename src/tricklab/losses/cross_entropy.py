@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.losses.class_weights import Weighting
 from tricklab.losses.pixel_loss import PixelLoss
 from tricklab.losses.soft_targets import over_classes
 from tricklab.losses.targets import Scoring, distribution, scoring_of
-from tricklab.registry import Kind, component
+from tricklab.registry import component
 
 
-@component("loss", source="torch.nn.CrossEntropyLoss; OpenMMLab's CrossEntropyLoss", given=("class_counts",))
+@component("loss", source="torch.nn.CrossEntropyLoss; OpenMMLab's CrossEntropyLoss")
 class CrossEntropyLoss(PixelLoss):
     """Cross-entropy of softmax or sigmoid scores.
 
@@ -35,35 +34,19 @@ class CrossEntropyLoss(PixelLoss):
     weights.
 
     Args:
-        on: the model's output that it reads: scores (N, K, ...).
-        weight: factor on this term in the total.
-        class_weight: K weights, ``balanced``, ``inverse``, ``log``, ``effective`` (see ``class_weights``), or None.
         label_smoothing: share of the target spread evenly over all K classes.
-        ignore_index: target that means "no label"; None: as the task has it, else -1.
         divisor: what the sum is divided by.
-        beta: of the weights ``effective``.
         use_sigmoid: score each class alone.
-        sampler: of kind pixel_sampler: which pixels count.
-        name: what the term is called; None: by its type and output.
-        class_counts: training samples a class; None if unknown.
     """
 
     def __init__(
         self,
-        on: str = "main",
-        weight: float = 1.0,
-        class_weight: list[float] | Weighting | None = None,
         label_smoothing: float = 0.0,
-        ignore_index: int | None = None,
         divisor: Literal["weights", "count", "all"] = "weights",
-        beta: float = 0.999,
         use_sigmoid: bool = False,
-        sampler: Annotated[dict[str, Any], Kind("pixel_sampler")] | None = None,
-        name: str | None = None,
-        *,
-        class_counts: Sequence[int] | None = None,
+        **rest: Any,
     ) -> None:
-        super().__init__(on, weight, name, class_weight, beta, ignore_index, sampler, class_counts)
+        super().__init__(**rest)
         if not 0 <= label_smoothing < 1:
             raise UserError(f"must lie in [0, 1), not {label_smoothing}", where="CrossEntropyLoss.label_smoothing")
         self.label_smoothing, self.divisor, self.use_sigmoid = label_smoothing, divisor, use_sigmoid

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
@@ -14,10 +14,10 @@ from tricklab.losses.pixel_loss import PixelLoss
 from tricklab.losses.soft_targets import over_classes
 from tricklab.losses.targets import Scoring, distribution, scoring_of
 from tricklab.observe import observe
-from tricklab.registry import Kind, component
+from tricklab.registry import component
 
 
-@component("loss", source="Lin et al., ICCV 2017, equation 5", given=("class_counts",))
+@component("loss", source="Lin et al., ICCV 2017, equation 5")
 class FocalLoss(PixelLoss):
     """Cross-entropy scaled down where the true class is already likely: -alpha_y (1 - p_y)^gamma log p_y.
 
@@ -32,53 +32,38 @@ class FocalLoss(PixelLoss):
     Observes ``focal/factor``, the mean factor (1 - p_y)^gamma of the labelled targets, of softmax scores.
 
     Args:
-        on: the model's output that it reads: scores (N, K, ...).
-        weight: factor on this term in the total.
         gamma: how fast easy samples lose weight.
-        alpha: K weights, ``balanced``, ``inverse``, ``log`` or ``effective`` (see ``class_weights``), or None; with
-            ``use_sigmoid`` also one number: the weight of a class where it is true, 1 - alpha where it is not.
-        ignore_index: target that means "no label"; None: as the task has it, else -1.
-        beta: of the weights ``effective``.
-        class_weight: another name for K weights in ``alpha``.
+        alpha: another name for ``class_weight``; with ``use_sigmoid`` also one number: the weight of a class where it
+            is true, 1 - alpha where it is not.
         use_sigmoid: score each class alone.
         divisor: what the sum is divided by.
-        sampler: of kind pixel_sampler: which pixels count.
-        name: what the term is called; None: by its type and output.
-        class_counts: training samples a class; None if unknown.
     """
 
     def __init__(
         self,
-        on: str = "main",
-        weight: float = 1.0,
         gamma: float = 2.0,
         alpha: float | list[float] | Weighting | None = None,
-        ignore_index: int | None = None,
-        beta: float = 0.999,
-        class_weight: list[float] | Weighting | None = None,
         use_sigmoid: bool = False,
         divisor: Literal["count", "all"] = "count",
-        sampler: Annotated[dict[str, Any], Kind("pixel_sampler")] | None = None,
-        name: str | None = None,
-        *,
-        class_counts: Sequence[int] | None = None,
+        **rest: Any,
     ) -> None:
+        super().__init__(**rest)
         if gamma < 0:
             raise UserError(f"must not be negative, not {gamma}", where="FocalLoss.gamma")
-        positive = float(alpha) if isinstance(alpha, int | float) else None
-        if positive is not None and not (use_sigmoid and 0 < positive < 1):
-            raise UserError(
-                f"one number, {alpha}, must lie in (0, 1) and needs use_sigmoid",
-                where="FocalLoss.alpha",
-                fix="give one weight a class",
-            )
-        weights = class_weight if isinstance(alpha, int | float) or alpha is None else alpha
-        if class_weight is not None and weights is not class_weight:
-            raise UserError("alpha and class_weight both give weights of classes", where="FocalLoss.class_weight")
-        key = "class_weight" if class_weight is not None else "alpha"
-        super().__init__(on, weight, name, weights, beta, ignore_index, sampler, class_counts, key)
         self.gamma, self.divisor, self.use_sigmoid = gamma, divisor, use_sigmoid
-        self.positive = positive
+        self.positive: float | None = None
+        if isinstance(alpha, int | float):
+            self.positive = float(alpha)
+            if not (use_sigmoid and 0 < alpha < 1):
+                raise UserError(
+                    f"one number, {alpha}, must lie in (0, 1) and needs use_sigmoid",
+                    where="FocalLoss.alpha",
+                    fix="give one weight a class",
+                )
+        elif alpha is not None:
+            if self.class_weight is not None:
+                raise UserError("alpha and class_weight both give weights of classes", where="FocalLoss.class_weight")
+            self.class_weight = self.resolved(alpha, "alpha")
 
     @property
     def alpha(self) -> torch.Tensor | None:

@@ -21,7 +21,7 @@ class Losses(nn.Module):
     Args:
         configs: one mapping a term: ``type``, ``on``, ``weight``, ``name`` and the term's own keys.
         class_counts: training samples (pixels) a class, for class weights; None if unknown.
-        ignore_index: the target that means "no label" in this task, for terms that do not say their own.
+        ignore_index: the target that means "no label" in this task. A term's own is one more, of that term alone.
 
     Raises:
         UserError: there is no term, one is wrong or weighs nothing, or two have one name.
@@ -50,7 +50,7 @@ class Losses(nn.Module):
                 )
             if hasattr(term, "ignore_index") and config.get("ignore_index") is None:
                 term.ignore_index = ignore_index
-        self.names = _named(list(self.terms))
+        self.ignore_index, self.names = ignore_index, _named(list(self.terms))
 
     def forward(
         self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], names: Collection[str] | None = None
@@ -74,7 +74,7 @@ class Losses(nn.Module):
                     where=f"losses.{index}.on",
                     fix=nearest(str(term.on), outputs),
                 )
-            value = term(outputs[term.on], batch)
+            value = self.value(term, outputs[term.on], batch)
             if torch.is_grad_enabled() and outputs[term.on].requires_grad and not value.requires_grad:
                 raise UserError(
                     f"{name} has no gradient, so that it never trains what gives {term.on!r}",
@@ -83,6 +83,14 @@ class Losses(nn.Module):
                 )
             found[name] = term.weight * value
         return torch.stack(list(found.values())).sum(), found
+
+    def value(self, term: Any, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
+        """One of ``terms``, without its weight; what the task ignores is ignored by a term with an index of its own."""
+        own, target = getattr(term, "ignore_index", self.ignore_index), batch.get("target")
+        if own != self.ignore_index and target is not None:
+            batch = {**batch, "target": target.masked_fill(target == self.ignore_index, own)}
+        found: torch.Tensor = term(logits, batch)
+        return found
 
     def evaluated(self, outputs: Collection[str]) -> list[str]:
         """Names of the terms that exist in an evaluation: they read one of its outputs, and labels alone.

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch.nn import functional
 
-from tricklab.losses.class_weights import Weighting
 from tricklab.losses.region_loss import Classes, RegionLoss, Regions
 from tricklab.losses.targets import one_class_each
-from tricklab.registry import Kind, component
+from tricklab.registry import component
 
 
-@component("loss", source="Berman et al., CVPR 2018, arXiv 1705.08790, algorithm 1", given=("class_counts",))
+@component("loss", source="Berman et al., CVPR 2018, arXiv 1705.08790, algorithm 1")
 class LovaszLoss(RegionLoss):
     """Lovász-softmax: one minus the Jaccard index, closed convexly over the errors |t - p|, averaged over the classes.
 
@@ -23,47 +22,12 @@ class LovaszLoss(RegionLoss):
     OpenMMLab's fail with them, and its version does not see the pixels that a sampler drops.
 
     Args:
-        on: the model's output that it reads: scores (N, K, ...); one channel is the score of class 1 of two.
-        weight: factor on this term in the total.
-        class_weight: K weights of the mean over classes, ``balanced``, ``inverse``, ``log``, ``effective``, or None.
         classes: ``all``, ``present`` (those with a pixel) or a list of class numbers; one channel has class 1 alone.
         per_image: whether each image has its own value, or the batch one.
-        use_sigmoid: score each class alone.
-        ignore_index: target that means "no label"; None: as the task has it, else -1.
-        beta: of the weights ``effective``.
-        sampler: of kind pixel_sampler: which pixels count.
-        name: what the term is called; None: by its type and output.
-        class_counts: training samples a class; None if unknown.
     """
 
-    def __init__(
-        self,
-        on: str = "main",
-        weight: float = 1.0,
-        class_weight: list[float] | Weighting | None = None,
-        classes: Classes = "present",
-        per_image: bool = False,
-        use_sigmoid: bool = False,
-        ignore_index: int | None = None,
-        beta: float = 0.999,
-        sampler: Annotated[dict[str, Any], Kind("pixel_sampler")] | None = None,
-        name: str | None = None,
-        *,
-        class_counts: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(
-            classes,
-            per_image,
-            use_sigmoid,
-            on=on,
-            weight=weight,
-            name=name,
-            class_weight=class_weight,
-            beta=beta,
-            ignore_index=ignore_index,
-            sampler=sampler,
-            class_counts=class_counts,
-        )
+    def __init__(self, classes: Classes = "present", per_image: bool = False, **rest: Any) -> None:
+        super().__init__(classes, per_image, **rest)
 
     def forward(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
         """Scalar loss of scores (N, K, ...) and ``batch["target"]`` (N, ...) int64.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
@@ -14,45 +14,49 @@ from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
 from tricklab.losses.soft_targets import soft_target_of
 from tricklab.losses.targets import NO_LABEL, Scoring, class_scores, known_pixels, log_chance, scoring_of
 from tricklab.observe import observe
+from tricklab.registry import Kind, component_base
 
 
+@component_base(given=("class_counts",))
 class Loss(nn.Module):
     """What all losses of labels have: an output, a factor, a name, class weights, ignored targets, a sampler.
 
     Args:
         on: the model's output that it reads: scores (N, K, ...); one channel is the score of class 1 of two.
         weight: factor on this term in the total, above 0.
-        name: what the term is called; None: by its type and output.
         class_weight: K weights, ``balanced``, ``inverse``, ``log`` or ``effective`` (see ``class_weights``), or None.
-        beta: of the weights ``effective``.
         ignore_index: target that means "no label"; None: as the task has it, else -1.
+        beta: of the weights ``effective``.
         sampler: of kind pixel_sampler: which pixels count.
+        name: what the term is called; None: by its type and output.
         class_counts: training samples (pixels) a class; None if unknown.
-        weight_key: what ``class_weight`` is called in the recipe.
     """
 
     def __init__(
         self,
-        on: str,
-        weight: float,
-        name: str | None,
-        class_weight: list[float] | Weighting | None,
-        beta: float,
-        ignore_index: int | None,
-        sampler: dict[str, Any] | None,
-        class_counts: Sequence[int] | None,
-        weight_key: str = "class_weight",
+        on: str = "main",
+        weight: float = 1.0,
+        class_weight: list[float] | Weighting | None = None,
+        ignore_index: int | None = None,
+        beta: float = 0.999,
+        sampler: Annotated[dict[str, Any], Kind("pixel_sampler")] | None = None,
+        name: str | None = None,
+        *,
+        class_counts: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         kind = type(self).__name__
         check_beta(beta, f"{kind}.beta")
         self.on, self.weight, self.name = on, weight, name
         self.ignore_index = NO_LABEL if ignore_index is None else ignore_index
-        self.class_counts = class_counts
+        self.class_counts, self.weight_beta = class_counts, beta
         self.sampler: Any = None if sampler is None else registry.build("pixel_sampler", sampler)
         self.class_weight: torch.Tensor | None
-        found = resolve_weights(class_weight, class_counts, beta, f"{kind}.{weight_key}")
-        self.register_buffer("class_weight", found, persistent=False)
+        self.register_buffer("class_weight", self.resolved(class_weight, "class_weight"), persistent=False)
+
+    def resolved(self, weights: list[float] | Weighting | None, key: str) -> torch.Tensor | None:
+        """What a key of the recipe says about the classes' weights, (K,) float64; None for equal ones."""
+        return resolve_weights(weights, self.class_counts, self.weight_beta, f"{type(self).__name__}.{key}")
 
     def scoring(self, logits: torch.Tensor) -> Scoring:
         """How raw scores become probabilities."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
 from tricklab.errors import UserError
-from tricklab.losses.class_weights import Weighting
+from tricklab.losses.chosen_classes import check_classes, chosen_classes
 from tricklab.losses.pixel_loss import Loss
-from tricklab.losses.targets import Scoring, class_scores, distribution, known_pixels, log_chance
+from tricklab.losses.targets import class_scores, distribution, known_pixels, log_chance
 
 Classes = Literal["all", "present"] | list[int]
 
@@ -42,35 +42,22 @@ class RegionLoss(Loss):
     that a sampler drops, belong to no region. One channel has one region: class 1 of two.
 
     Args:
-        classes: ``all``; ``present``: those with a pixel in the image (in the batch); or a list of class numbers.
+        classes: ``all``; ``present``: those with a pixel in the image (in the batch); or a list of class numbers; one
+            channel has class 1 alone.
         per_image: whether each image has its own ratio, or the batch one.
         use_sigmoid: score each class alone.
-        others: as of ``Loss``: on, weight, name, class_weight, beta, ignore_index, sampler, class_counts.
 
     Raises:
         UserError: a sampler whose divisor is ``all``: a ratio has none.
     """
 
     def __init__(
-        self,
-        classes: Classes,
-        per_image: bool,
-        use_sigmoid: bool,
-        *,
-        on: str,
-        weight: float,
-        name: str | None,
-        class_weight: list[float] | Weighting | None,
-        beta: float,
-        ignore_index: int | None,
-        sampler: dict[str, Any] | None,
-        class_counts: Sequence[int] | None,
+        self, classes: Classes = "all", per_image: bool = True, use_sigmoid: bool = False, **rest: Any
     ) -> None:
-        super().__init__(on, weight, name, class_weight, beta, ignore_index, sampler, class_counts)
+        super().__init__(**rest)
         self.classes, self.per_image, self.use_sigmoid = classes, per_image, use_sigmoid
         kind = type(self).__name__
-        if isinstance(classes, list) and (not classes or min(classes) < 0 or len(set(classes)) < len(classes)):
-            raise UserError(f"must be different class numbers, not {classes}", where=f"{kind}.classes")
+        check_classes(classes, f"{kind}.classes")
         if self.sampler is not None and self.sampler.divisor == "all":
             raise UserError(
                 f"{kind} is a ratio of regions: it is not divided by a number of pixels",
@@ -86,7 +73,7 @@ class RegionLoss(Loss):
         """What is compared, of scores (N, K, ...) and a batch as every loss reads it."""
         scoring = self.scoring(logits)
         logits = class_scores(logits)
-        classes = self._chosen(logits.shape[1], scoring)
+        classes = chosen_classes(self.classes, logits.shape[1], scoring, f"{type(self).__name__}.classes")
         hinge = logits[:, 1:] if classes == (1,) and scoring == "one channel" else logits[:, :0]
         probability = (logits.sigmoid() if scoring == "sigmoid" else logits.softmax(dim=1))[:, classes]
         truth = distribution(logits, batch, self.ignore_index)[:, classes]
@@ -112,15 +99,6 @@ class RegionLoss(Loss):
         share = used.to(found.dtype) if regions.weight is None else used * regions.weight
         over = share.sum()
         return (found * share).sum() / over.where(over > 0, 1)
-
-    def _chosen(self, classes: int, scoring: Scoring) -> tuple[int, ...]:
-        if not isinstance(self.classes, list):
-            return (1,) if scoring == "one channel" else tuple(range(classes))
-        if max(self.classes) >= classes:
-            raise UserError(
-                f"there is no class {max(self.classes)} among {classes}", where=f"{type(self).__name__}.classes"
-            )
-        return tuple(self.classes)
 
 
 def quotient(above: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
