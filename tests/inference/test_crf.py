@@ -13,7 +13,9 @@ from torch import Tensor
 from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.inference.crf import MeanFieldCRF
-from tricklab.inference.mean_field import Pairwise, mean_field
+from tricklab.inference.mean_field import mean_field
+from tricklab.inference.pairwise import Pairwise
+from tricklab.inference.window_messages import FARTHEST, Backend, window_messages
 from tricklab.observe import listening
 
 TERMS = Pairwise(2.0, 4.0, 0.7, 1.3, 1.8, radius=2, dilation=1, normalise="symmetric")
@@ -57,6 +59,7 @@ def by_pairs(unary: np.ndarray, colours: np.ndarray, terms: Pairwise, iterations
     return found.T.reshape(classes, height, width)
 
 
+@pytest.mark.parametrize("backend", ["numba", "torch"])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -68,12 +71,51 @@ def by_pairs(unary: np.ndarray, colours: np.ndarray, terms: Pairwise, iterations
         {"smoothness": 0.0},
     ],
 )
-def test_the_field_is_that_of_every_pair_in_turn(changes: dict[str, object]) -> None:
+def test_the_field_is_that_of_every_pair_in_turn(changes: dict[str, object], backend: Backend) -> None:
     terms = dataclasses.replace(TERMS, **changes)  # type: ignore[arg-type]
     unary, colours = drawn(6, 7)
-    got = mean_field(unary, colours, terms, iterations=3).exp()
+    got = mean_field(unary, colours, terms, iterations=3, backend=backend).exp()
     wanted = by_pairs(unary[0].numpy(), colours[0].numpy(), terms, 3)
     np.testing.assert_allclose(got[0].numpy(), wanted, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("classes", "channels", "size"), [(1, 1, (5, 40)), (4, 3, (30, 17)), (9, 5, (40, 33))])
+def test_compiled_messages_are_those_of_tensor_operations(classes: int, channels: int, size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(classes)
+    values = torch.rand(classes, *size, generator=generator, dtype=torch.float64)
+    colours = 3 * torch.rand(channels, *size, generator=generator, dtype=torch.float64)
+    terms = dataclasses.replace(TERMS, radius=3, dilation=3)
+    plain = window_messages(colours, terms, 2**29, "torch")
+    for limit in (2**29, 1):
+        compiled = window_messages(colours, terms, limit, "numba")
+        for name in ("appearance", "smoothness"):
+            wanted = getattr(plain, name)(values)
+            torch.testing.assert_close(getattr(compiled, name)(values), wanted, rtol=1e-12, atol=1e-14)
+            single = getattr(window_messages(colours.float(), terms, limit, "numba"), name)(values.float())
+            torch.testing.assert_close(single.double(), wanted, rtol=2e-6, atol=1e-7)
+
+
+def test_colours_far_apart_do_not_hear_each_other_and_nothing_is_denormal() -> None:
+    colours = torch.tensor([0.0, 12.9, 13.1, 100.0]).view(1, 1, 4) * math.sqrt(FARTHEST / 169) * 0.7 * math.sqrt(2)
+    terms = dataclasses.replace(TERMS, position=1e6, radius=3)
+    for backend in ("numba", "torch"):
+        heard = window_messages(colours, terms, 2**20, backend).appearance(torch.tensor([[[1.0, 0.0, 0.0, 0.0]]]))
+        assert heard[0, 0, 1] > 1e-27
+        assert heard[0, 0].tolist()[2:] == [0.0, 0.0]
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    generator = torch.Generator().manual_seed(0)
+    unary = torch.randn(1, 5, 190, 260, generator=generator).log_softmax(1)
+    colours, before = torch.rand(1, 3, 190, 260, generator=generator), torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(mean_field(unary, colours, TERMS, 2))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*found)
 
 
 def test_a_window_as_large_as_the_image_is_the_dense_field() -> None:
@@ -83,10 +125,11 @@ def test_a_window_as_large_as_the_image_is_the_dense_field() -> None:
     torch.testing.assert_close(mean_field(unary, colours, dense, 4), larger)
 
 
-@pytest.mark.parametrize("limit", [1, 4_000, 2**29])
-def test_memory_changes_nothing_and_images_do_not_touch(limit: int) -> None:
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("limit", [1, 20_000, 2**29])
+def test_memory_changes_nothing_and_images_do_not_touch(limit: int, backend: Backend) -> None:
     unary, colours = drawn(8, 9, count=3)
-    found = mean_field(unary, colours, TERMS, 3, memory_limit=limit)
+    found = mean_field(unary, colours, TERMS, 3, memory_limit=limit, backend=backend)
     each = [mean_field(unary[[n]], colours[[n]], TERMS, 3) for n in range(3)]
     torch.testing.assert_close(found, torch.cat(each), rtol=1e-12, atol=1e-12)
 

@@ -1,0 +1,125 @@
+"""What pixels tell the pixels around them, compiled by numba: sixteen pixels of a row at a time.
+
+Planes of pixels have a border of zeros on all sides, wide enough for every partner, and lie flat: a pixel at ``i`` has
+its partners at ``i + shift`` and ``i - shift``. ``first`` … ``last`` are rows of a plane with its border; rows are
+independent of each other, so threads change no bit. ``left`` is the width of the border; a row is ``blocks`` times
+sixteen pixels, and what is written behind its end is in the border and never read.
+"""
+
+# mypy: disable-error-code="no-untyped-call, call-arg"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+from tricklab.ops.selective_scan.lanes import LANES, load, store, where_positive
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Compile when first called; the machine code is kept beside the source or else in the user's cache folder."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(function, cache=True, **options)
+    except RuntimeError:  # neither place can be written
+        return numba.njit(function, **options)
+
+
+@_compiled
+def exponents(
+    colours: Any, channels: Any, plane: Any, width: Any, shifts: Any, places: Any, limits: Any, table: Any, left: Any,
+    blocks: Any, first: Any, last: Any,
+) -> None:  # fmt: skip
+    """Minus (|I_i - I_j|² + place of the pair) for each pixel and pair, into ``table`` (rows, pairs, width).
+
+    ``limits`` are 0, and: what lies below minus the second becomes minus the third.
+    """
+    pairs = len(shifts)
+    for y in range(first, last):
+        for block in range(blocks):
+            x = left + LANES * block
+            i = y * width + x
+            for p in range(pairs):
+                apart = load(colours, i, LANES) - load(colours, i + shifts[p], LANES)
+                found = apart * apart + places[p]
+                for c in range(1, channels):
+                    i_c = c * plane + i
+                    apart = load(colours, i_c, LANES) - load(colours, i_c + shifts[p], LANES)
+                    found = found + apart * apart
+                near, none = limits[0] - found, found * limits[0] - limits[2]
+                store(table, (y * pairs + p) * width + x, where_positive(near + limits[1], near, none), LANES)
+
+
+@_compiled
+def gather(
+    table: Any, shifts: Any, back: Any, values: Any, plane: Any, width: Any, classes: Any, total: Any, left: Any,
+    blocks: Any, first: Any, last: Any,
+) -> None:  # fmt: skip
+    """Add the kernel-weighted values of all partners to ``total``; ``back`` is how far behind a pair's other end has
+    its kernel in the table."""
+    pairs = len(shifts)
+    for y in range(first, last):
+        for block in range(blocks):
+            x = left + LANES * block
+            i, begin = y * width + x, y * pairs * width + x
+            k = 0
+            while k + 4 <= classes:
+                a, b, c, d = k * plane + i, (k + 1) * plane + i, (k + 2) * plane + i, (k + 3) * plane + i
+                sum_a, sum_b = load(total, a, LANES), load(total, b, LANES)
+                sum_c, sum_d = load(total, c, LANES), load(total, d, LANES)
+                for p in range(pairs):
+                    shift, kernel = shifts[p], begin + p * width
+                    there = load(table, kernel, LANES)
+                    sum_a = sum_a + there * load(values, a + shift, LANES)
+                    sum_b = sum_b + there * load(values, b + shift, LANES)
+                    sum_c = sum_c + there * load(values, c + shift, LANES)
+                    sum_d = sum_d + there * load(values, d + shift, LANES)
+                    here = load(table, kernel - back[p], LANES)
+                    sum_a = sum_a + here * load(values, a - shift, LANES)
+                    sum_b = sum_b + here * load(values, b - shift, LANES)
+                    sum_c = sum_c + here * load(values, c - shift, LANES)
+                    sum_d = sum_d + here * load(values, d - shift, LANES)
+                store(total, a, sum_a, LANES)
+                store(total, b, sum_b, LANES)
+                store(total, c, sum_c, LANES)
+                store(total, d, sum_d, LANES)
+                k += 4
+            while k < classes:
+                a = k * plane + i
+                sum_a = load(total, a, LANES)
+                for p in range(pairs):
+                    shift, kernel = shifts[p], begin + p * width
+                    sum_a = sum_a + load(table, kernel, LANES) * load(values, a + shift, LANES)
+                    sum_a = sum_a + load(table, kernel - back[p], LANES) * load(values, a - shift, LANES)
+                store(total, a, sum_a, LANES)
+                k += 1
+
+
+@_compiled
+def blur(
+    taps: Any, values: Any, plane: Any, width: Any, classes: Any, total: Any, left: Any, blocks: Any, first: Any,
+    last: Any,
+) -> None:  # fmt: skip
+    """Gaussian sums of a window without its middle pixel, down and then across; ``taps`` (radius + 1) from 1 on."""
+    radius = len(taps) - 1
+    line_blocks = (LANES * blocks + 2 * radius + LANES - 1) // LANES
+    line = np.empty(LANES * line_blocks, dtype=values.dtype)
+    for k in range(classes):
+        for y in range(first, last):
+            row = k * plane + y * width + left
+            for block in range(line_blocks):
+                i = row - radius + LANES * block
+                found = load(values, i, LANES)
+                for d in range(1, radius + 1):
+                    both = load(values, i - d * width, LANES) + load(values, i + d * width, LANES)
+                    found = found + both * taps[d]
+                store(line, LANES * block, found, LANES)
+            for block in range(blocks):
+                x = radius + LANES * block
+                found = load(line, x, LANES) - load(values, row + LANES * block, LANES)
+                for d in range(1, radius + 1):
+                    found = found + (load(line, x - d, LANES) + load(line, x + d, LANES)) * taps[d]
+                store(total, row + LANES * block, found, LANES)
