@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from tricklab.errors import UserError, nearest
+from tricklab.layers.batch_of_one import guard_batches_of_one
 
 BATCH_NORM: dict[str, Any] = {"type": "BN"}
 RELU: dict[str, Any] = {"type": "ReLU"}
@@ -68,6 +69,7 @@ def build_norm(config: Mapping[str, Any], channels: int) -> nn.Module:
         norm = nn.InstanceNorm2d(channels, **options)
     else:
         norm = nn.BatchNorm2d(channels, **options)
+        guard_batches_of_one(norm)
     for parameter in norm.parameters():
         parameter.requires_grad_(bool(config.get("requires_grad", True)))
     return norm

@@ -10,6 +10,7 @@ from torch import nn
 from tricklab import registry
 from tricklab import seeds as streams
 from tricklab.errors import UserError
+from tricklab.layers.batch_of_one import guard_batches_of_one
 from tricklab.models.insert import apply_inserts
 from tricklab.recipe.schema import Settings
 from tricklab.seeds import Seeds
@@ -25,6 +26,7 @@ def build_with_inserts(settings: Settings, seeds: Seeds, classes: int, **given: 
         model = registry.build("model", config, classes=classes, **given)
         if isinstance(model, nn.Module):
             apply_inserts(model, inserts, streams.aside)
+            guard_batches_of_one(model)
         elif inserts:
             raise UserError(f"{config['type']} has no modules to insert a block into", where="model.insert")
     return model

@@ -12,6 +12,7 @@ from torch import nn
 from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.models.insert import apply_inserts
+from tricklab.models.multiplications import count_macs
 from tricklab.observe import listening
 
 NAMES = [entry.name for entry in registry.entries("context")]
@@ -120,6 +121,18 @@ def test_half_precision_stays_finite(name: str) -> None:
     y.float().square().mean().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+@every
+def test_sums_over_large_maps_do_not_overflow_in_half_precision(name: str) -> None:
+    block, x = awake(name).train(), 15 + torch.randn(1, 16, 40, 40)
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert block(x).isfinite().all()
+
+
+@every
+def test_its_multiply_adds_are_counted_on_shapes_alone(name: str) -> None:
+    assert count_macs(build(name), 16, (9, 8)) > 0
 
 
 @every

@@ -139,6 +139,32 @@ def test_em_bases_move_by_the_weight_of_the_new_ones_and_only_in_training() -> N
     torch.testing.assert_close(block.mu.norm(dim=1), torch.ones(1, 4), rtol=1e-4, atol=1e-4)
 
 
+def test_em_bases_follow_the_formula() -> None:
+    x = torch.randn(2, 16, 4, 4, dtype=torch.float64)
+    block = build("EMAttention", num_bases=4, momentum=0.3).double().train()
+    old = block.mu.clone()
+    block(x)
+
+    def unit(vectors: torch.Tensor) -> torch.Tensor:
+        return vectors / vectors.square().sum(dim=0).sqrt()
+
+    found = []
+    for pixels in (block.conv1(x)).flatten(2):
+        bases = old[0]
+        for _ in range(3):
+            shares = (pixels.T @ bases).softmax(dim=1)
+            bases = unit(pixels @ (shares / shares.sum(dim=0)))
+        found.append(bases)
+    expected = unit(0.7 * old[0] + 0.3 * unit(torch.stack(found).mean(dim=0)))
+    torch.testing.assert_close(block.mu[0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_frozen_projection_of_em_is_drawn_as_published() -> None:
+    block = build("EMAttention", channels=64)
+    for convolution in (block.conv1, block.conv2[0]):
+        assert convolution.weight.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.05)
+
+
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpointing_moves_em_bases_once_and_gives_the_same_gradient(reentrant: bool) -> None:
     x, weight = torch.randn(2, 16, 4, 4), torch.randn(2, 16, 4, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -88,3 +89,15 @@ def through_nodes(x: Tensor, assign: Assign, think: Think | None) -> Tensor:
 def single(x: Tensor) -> Tensor:
     """At least single precision: halves are widened."""
     return x if x.dtype is torch.float64 else x.float()
+
+
+def summed_over_pixels(first: Tensor, second: Tensor) -> Tensor:
+    """The matrix product in single precision at least, also under autocast: sums over a map overflow half precision."""
+    with without_autocast(first):
+        return single(first) @ single(second)
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager[object]:
+    """A block whose operations keep the precision of their inputs; ``x`` names the device."""
+    # shapes alone (the device meta) know no autocast
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)

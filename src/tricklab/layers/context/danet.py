@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tricklab.layers.context._base import ContextBlock
+from tricklab.layers.context._base import ContextBlock, summed_over_pixels
 from tricklab.registry import component
 
 
@@ -60,7 +60,7 @@ class ChannelAttention(ContextBlock):
 
     def context(self, x: Tensor) -> Tensor:
         flat_NCP = x.flatten(2)
-        energy_NCC = flat_NCP @ flat_NCP.transpose(1, 2)
+        energy_NCC = summed_over_pixels(flat_NCP, flat_NCP.transpose(1, 2))
         if self.similarity == "inverted":
             energy_NCC = energy_NCC.amax(dim=2, keepdim=True) - energy_NCC
         found_NCP = energy_NCC.softmax(dim=2).to(flat_NCP.dtype) @ flat_NCP

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.layers.context._base import ContextBlock, single
+from tricklab.layers.context._base import ContextBlock, single, without_autocast
 from tricklab.layers.context.normalisation import batch_norm
+from tricklab.layers.conv_module import draw_convolution
 from tricklab.registry import component
 
 
@@ -24,10 +25,12 @@ class EMAttention(ContextBlock):
     vectors of f Z / (1e-6 + sum over pixels of Z). O(HW K C stages) time, O(HW K) memory; rank of mu Z^T at most K.
     Not the identity at the start. Weight names are the official ones.
 
-    While training, the stored bases follow: mu ← unit((1 - momentum) mu + momentum · mean over images and processes of
-    the found bases), as OpenMMLab does (the official script does not bring them back to unit length). Gradient
-    checkpointing runs the forward twice: the second time, inside the backward pass, the bases of before are used and
-    nothing is stored. Softmax and lengths are computed in single precision at least.
+    While training, the stored bases follow: mu ← unit((1 - momentum) mu + momentum · unit(mean over images and
+    processes of the found bases)). OpenMMLab does so without the outer unit, the official script without either: their
+    bases grow shorter, and the first softmax softer. Gradient checkpointing runs the forward twice: the second time,
+    inside the backward pass, the bases of before are used and nothing is stored. Softmax and lengths are computed in
+    single precision at least. Both convolutions are drawn as published, which matters for the one that is never
+    trained.
 
     No gradient passes the iterations: the published block never trains ``conv1``, and reaches x only past the block.
 
@@ -64,6 +67,9 @@ class EMAttention(ContextBlock):
         self.register_buffer("before", self.mu.clone(), persistent=False)
         self.conv1 = nn.Conv2d(channels, channels, 1).requires_grad_(train_projection)
         self.conv2 = nn.Sequential(nn.Conv2d(channels, channels, 1, bias=False), batch_norm(channels))
+        for convolution in (self.conv1, self.conv2[0]):
+            assert isinstance(convolution, nn.Conv2d)
+            draw_convolution(convolution)
 
     def context(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.conv2(functional.relu(self.reconstruction(x))))
@@ -72,7 +78,7 @@ class EMAttention(ContextBlock):
         """mu Z^T, (N, C, H, W)."""
         features = self.conv1(x)
         again = torch._C._current_graph_task_id() != -1  # the recomputation of gradient checkpointing
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             pixels_NCP = single(features).flatten(2)
             with torch.no_grad():
                 bases_NCK = (self.before if again else self.mu).to(pixels_NCP.dtype).expand(len(x), -1, -1)
@@ -92,7 +98,7 @@ class EMAttention(ContextBlock):
             torch.distributed.all_reduce(found_1CK)
             found_1CK = found_1CK / torch.distributed.get_world_size()
         self.before.copy_(self.mu)
-        self.mu.copy_(_unit((1 - self.momentum) * self.mu + self.momentum * found_1CK.to(self.mu.dtype)))
+        self.mu.copy_(_unit((1 - self.momentum) * self.mu + self.momentum * _unit(found_1CK).to(self.mu.dtype)))
 
 
 def _taken(pixels_NCP: Tensor, bases_NCK: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tricklab.layers.context._base import ContextBlock, through_nodes
+from tricklab.layers.context._base import ContextBlock, summed_over_pixels, through_nodes
 from tricklab.layers.context.normalisation import batch_norm
 from tricklab.registry import component
 
@@ -78,5 +78,7 @@ class GloRe(ContextBlock):
     def assign(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Nodes (N, num_mid, 2 num_mid) and their maps (N, num_mid, HW)."""
         states_NCP, maps_NKP = self.conv_state(x).flatten(2), self.conv_proj(x).flatten(2)
-        nodes_NKC = maps_NKP @ states_NCP.transpose(1, 2)
-        return nodes_NKC / maps_NKP.shape[2] if self.normalize else nodes_NKC, maps_NKP
+        nodes_NKC = summed_over_pixels(maps_NKP, states_NCP.transpose(1, 2))
+        if self.normalize:
+            nodes_NKC = nodes_NKC / maps_NKP.shape[2]
+        return nodes_NKC.to(maps_NKP.dtype), maps_NKP

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tricklab.layers.context._base import ContextBlock, single, through_nodes
+from tricklab.layers.context._base import ContextBlock, single, through_nodes, without_autocast
 from tricklab.layers.context.normalisation import batch_norm, conv_norm
 from tricklab.registry import component
 
@@ -32,7 +32,7 @@ class GraphUnit(nn.Module):
 
         In single precision at least: squares of features overflow in half precision.
         """
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             pixels_NCP = single(x).flatten(2)
             weight_KC, inverse_KC = self.weight, 1 / self.sigma.sigmoid()
             square_KC = inverse_KC.square()

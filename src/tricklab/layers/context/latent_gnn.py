@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.layers.context._base import ContextBlock, through_nodes
+from tricklab.layers.context._base import ContextBlock, single, through_nodes
 from tricklab.layers.context.normalisation import batch_norm
 from tricklab.registry import component
 
@@ -29,17 +29,17 @@ class LatentKernel(nn.Module):
     def forward(self, to_latent: Tensor, to_visible: Tensor) -> Tensor:
         def assign(x: Tensor) -> tuple[Tensor, Tensor]:
             if self.mode == "asymmetric":
-                gather_NKP = functional.normalize(self.psi_v2l(x).flatten(2), dim=2)
-                spread_NKP = functional.normalize(self.psi_l2v(to_visible).flatten(2), dim=1)
+                gather_NKP = _unit(self.psi_v2l(x).flatten(2), dim=2)
+                spread_NKP = _unit(self.psi_l2v(to_visible).flatten(2), dim=1)
             else:
-                gather_NKP = spread_NKP = functional.normalize(self.psi(x).flatten(2), dim=1)
+                gather_NKP = spread_NKP = _unit(self.psi(x).flatten(2), dim=1)
             return gather_NKP @ x.flatten(2).transpose(1, 2), spread_NKP
 
         return through_nodes(to_latent, assign, self.think if self.reasons else None)
 
     def think(self, nodes_NKC: Tensor) -> Tensor:
         """Softmax of the nodes' cosines, times the nodes."""
-        unit = functional.normalize(nodes_NKC, dim=2)
+        unit = _unit(nodes_NKC, dim=2)
         return (unit @ unit.transpose(1, 2)).softmax(dim=2).to(nodes_NKC.dtype) @ nodes_NKC
 
 
@@ -97,7 +97,7 @@ class LatentGNN(ContextBlock):
             to_latent, to_visible = self.down_channel_v2l(x), self.down_channel_l2v(x)
         else:
             to_latent = to_visible = self.down_channel(x)
-        to_latent, to_visible = functional.normalize(to_latent, dim=1), functional.normalize(to_visible, dim=1)
+        to_latent, to_visible = _unit(to_latent, dim=1), _unit(to_visible, dim=1)
         kernels = [self.get_submodule(f"LatentGNN_Kernel_{number}") for number in range(self.kernels)]
         return torch.cat([kernel(to_latent, to_visible) for kernel in kernels], dim=1)
 
@@ -108,3 +108,8 @@ def _narrow(inputs: int, outputs: int) -> nn.Sequential:
 
 def _maps(inputs: int, nodes: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, nodes, 1, bias=False), batch_norm(nodes), nn.ReLU())
+
+
+def _unit(x: Tensor, dim: int) -> Tensor:
+    """Vectors of length one along a dimension; a zero stays zero, in half precision too."""
+    return functional.normalize(single(x), dim=dim).to(x.dtype)

@@ -7,29 +7,25 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tricklab.layers.batch_of_one import guard_batches_of_one
+
 
 class MapBatchNorm2d(nn.BatchNorm2d):
     """``nn.BatchNorm2d``, but a batch with one value per channel is normalised by the running statistics.
 
     Pooling to 1 × 1 and a batch of one leave a single value, which has no variance: PyTorch refuses to train there.
     Such a batch is normalised as in evaluation, and the running statistics stay as they are.
-
-    On a CPU PyTorch's backward of one image is wrong where the gradient is the transpose of (1, HW, C), as behind
-    ``y.flatten(2).transpose(1, 2)``: it is brought into order first.
     """
+
+    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+        super().__init__(num_features, eps=eps)
+        guard_batches_of_one(self)
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and input.numel() == input.shape[1]:
             mean, variance = self.running_mean, self.running_var
             return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
-        output = super().forward(input)
-        if output.requires_grad and len(output) == 1 and output.device.type == "cpu":
-            output.register_hook(_in_order)
-        return output
-
-
-def _in_order(gradient: Tensor | None) -> Tensor | None:
-    return None if gradient is None else gradient.contiguous()
+        return super().forward(input)
 
 
 def batch_norm(channels: int, *, zero: bool = False, eps: float = 1e-5) -> MapBatchNorm2d:

@@ -10,6 +10,8 @@ from tricklab.layers.context._base import ContextBlock
 from tricklab.layers.context.normalisation import batch_norm
 from tricklab.registry import component
 
+SLOPE = 0.01  # of the official code's normalisation with activation
+
 
 class SharedAttention(nn.Module):
     """softmax(F^T F / sqrt(C')) V within each cell of a grid, F for queries and keys alike; W starts at zero."""
@@ -17,7 +19,7 @@ class SharedAttention(nn.Module):
     def __init__(self, channels: int, hidden: int, cells: int) -> None:
         super().__init__()
         self.cells = cells
-        self.f_key = nn.Sequential(nn.Conv2d(channels, hidden, 1), batch_norm(hidden))
+        self.f_key = nn.Sequential(nn.Conv2d(channels, hidden, 1), batch_norm(hidden), nn.LeakyReLU(SLOPE))
         self.f_value = nn.Conv2d(channels, hidden, 1)
         self.W = nn.Conv2d(hidden, channels, 1)
         nn.init.zeros_(self.W.weight)
@@ -48,9 +50,11 @@ def _attend(keys: Tensor, values: Tensor) -> Tensor:
 class OCNet(ContextBlock):
     """Object context: self-attention with shared queries and keys; context and input side by side, then narrowed.
 
-    y = dropout(relu(BN(1 × 1 of [context of each grid, x]))). With ``grids: [1]`` this is Base-OC, with
+    y = dropout(leaky relu(BN(1 × 1 of [context of each grid, x]))). With ``grids: [1]`` this is Base-OC, with
     ``[1, 2, 3, 6]`` Pyramid-OC: within a grid of s × s cells positions attend to those of their cell. O((HW)² C/s²)
-    time, O((HW)²/s²) memory. Each context starts at zero, the block does not start as the identity.
+    time, O((HW)²/s²) memory. Each context starts at zero, the block does not start as the identity. Cells differ by at
+    most one row or column (the official code gives all that is left over to the last one), and x is appended as it is
+    (the official Pyramid-OC widens it first).
 
     Args:
         grids: cells along each side, one attention for each; a map smaller than a grid has fewer cells.
@@ -78,7 +82,7 @@ class OCNet(ContextBlock):
         self.conv_bn_dropout = nn.Sequential(
             nn.Conv2d((len(grids) + 1) * channels, channels, 1, bias=False),
             batch_norm(channels),
-            nn.ReLU(),
+            nn.LeakyReLU(SLOPE),
             nn.Dropout2d(dropout),
         )
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tricklab.errors import UserError
-from tricklab.layers.context._base import ContextBlock, through_nodes
+from tricklab.layers.context._base import ContextBlock, single, summed_over_pixels, through_nodes
 from tricklab.registry import component
 
 
@@ -85,9 +85,9 @@ class SGR(ContextBlock):
     def assign(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Symbols after reasoning (N, M, C/reduction), and what each pixel takes of them (N, M, HW)."""
         features_NCP = self.embed(x).flatten(2)
-        votes_NMP = self.vote(x).flatten(2).softmax(dim=1).to(features_NCP.dtype)
+        votes_NMP = single(self.vote(x)).flatten(2).softmax(dim=1)
         mass_NM1 = votes_NMP.sum(dim=2, keepdim=True).clamp_min(1e-6)
-        symbols_NMC = votes_NMP @ features_NCP.transpose(1, 2) / mass_NM1
+        symbols_NMC = (summed_over_pixels(votes_NMP, features_NCP.transpose(1, 2)) / mass_NM1).to(features_NCP.dtype)
         if self.reason == "graph":
             symbols_NMC = self.think(symbols_NMC)
         return symbols_NMC, self._fits(x, symbols_NMC)
@@ -109,13 +109,13 @@ class SGR(ContextBlock):
 
 
 def _normalised(symbols: int, edges: list[tuple[int, int]] | None) -> Tensor:
-    adjacency = torch.eye(symbols)
+    adjacency = torch.eye(symbols, dtype=torch.float64)
     for one, other in edges or ():
         if not (0 <= one < symbols and 0 <= other < symbols):
             raise UserError(f"an edge of SGR joins {one} and {other}, but its symbols are 0 to {symbols - 1}")
         adjacency[one, other] = adjacency[other, one] = 1.0
     root = adjacency.sum(dim=1).rsqrt()
-    return root[:, None] * adjacency * root[None, :]
+    return (root[:, None] * adjacency * root[None, :]).to(torch.get_default_dtype())
 
 
 def _vectors(symbols: int, words: list[list[float]] | None) -> Tensor:
