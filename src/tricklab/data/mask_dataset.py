@@ -107,6 +107,8 @@ class MaskDataset(Dataset[dict[str, Any]]):
             )
         drawn = {name: torch.tensor(flags, dtype=torch.bool) for name, flags in changed.items()}
         images = as_tensors([image for image, _ in pairs])
+        if self.on_bytes:
+            images = images.contiguous()
         for name, transform in self.on_bytes:
             images, drawn[name] = transform(images, self._draws(name, asked))
         values = self.normalise(images)
@@ -160,10 +162,13 @@ class MaskDataset(Dataset[dict[str, Any]]):
 
 
 def as_tensors(images: Sequence[np.ndarray]) -> Tensor:
-    """(N, C, H, W) of images (H, W, C) of one size: uint8 stays, everything else becomes float32."""
-    stacked = np.stack(images).transpose(0, 3, 1, 2)
+    """(N, C, H, W) of images (H, W, C) of one size: uint8 stays, everything else becomes float32.
+
+    The memory is that of (N, H, W, C): bytes are put in another order while they become numbers, not before.
+    """
+    stacked = np.stack(images)
     kept = stacked if stacked.dtype == np.uint8 else stacked.astype(np.float32)
-    return torch.from_numpy(np.ascontiguousarray(kept))
+    return torch.from_numpy(kept).permute(0, 3, 1, 2)
 
 
 def filled(image_HWC: np.ndarray, mask_HW: np.ndarray, size: tuple[int, int], fill: np.ndarray) -> Pair:

@@ -91,4 +91,4 @@ def resize_mask(mask_HW: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     # the pixel under each new pixel's centre
     down = ((np.arange(rows) * 2 + 1) * height) // (2 * rows)
     right = ((np.arange(columns) * 2 + 1) * width) // (2 * columns)
-    return np.ascontiguousarray(mask_HW[down][:, right])
+    return mask_HW.take(down, axis=0).take(right, axis=1)

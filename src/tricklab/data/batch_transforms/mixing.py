@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tricklab.errors import UserError
 from tricklab.observe import observe
@@ -134,8 +133,8 @@ def one_hot(target: Tensor, classes: int) -> Tensor:
     What is zero for all classes the losses then ignore.
     """
     known = (target >= 0) & (target < classes)
-    rows = functional.one_hot(target.where(known, 0), classes).movedim(-1, 1).to(torch.float32)
-    return rows * known.unsqueeze(1)
+    rows = torch.zeros((len(target), classes, *target.shape[1:]), dtype=torch.float32, device=target.device)
+    return rows.scatter_(1, target.where(known, 0).unsqueeze(1), known.unsqueeze(1).to(torch.float32))
 
 
 def mix(images_N3HW: Tensor, share_N: np.ndarray, cut_N: np.ndarray, boxes_N4: np.ndarray) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tricklab.data.mask_batch_transforms.objects import drawn_objects, object_numbers
-from tricklab.data.mask_batch_transforms.pasting import check_rest, partners_of, pasted, pixels_of, untouched
+from tricklab.data.mask_batch_transforms.pasting import TAKEN, check_rest, pixels_of, reported, untouched
 from tricklab.data.mask_list import IGNORE
 from tricklab.errors import UserError, nearest
 from tricklab.registry import component
@@ -76,48 +76,40 @@ class CopyPaste:
         self.p, self.shift, self.flip, self.off_epoch = p, shift, flip, off_epoch
 
     def __call__(self, batch: dict[str, Any], rng: np.random.Generator, epoch: float) -> dict[str, Any]:
-        """Mix a batch; see :func:`tricklab.data.mask_batch_transforms.pasting.pasted`."""
-        count, height, width = batch["target"].shape
+        """A new batch with the pasted ``image``, ``target`` and ``soft_target``."""
+        target = batch["target"]
+        count, height, width = target.shape
         done = rng.random(count) < self.p
         reach = np.floor(self.shift * np.array([height, width])).astype(np.int64)
         moves = rng.integers(-reach, reach + 1, (count, 2))
         mirrored = (rng.random(count) < 0.5) & self.flip
         if self.off_epoch is not None and epoch >= self.off_epoch:
             return untouched(batch, "CopyPaste")
-        chosen = self.chosen.to(batch["target"].device) & torch.from_numpy(done).to(batch["target"].device)[:, None]
-        partners = partners_of(batch)
-        taken = pixels_of(partners["target"], chosen)
+        device = target.device
+        chosen = self.chosen.to(device) & torch.from_numpy(done).to(device)[:, None]
+        # by the images that receive: row n is about what image N - 1 - n gives
+        taken = pixels_of(target.flip(0), chosen)
         if self.objects is not None:
-            taken = self._of_objects(taken, partners["target"], rng)
-        device = batch["target"].device
-        rows, inside_rows = _places(height, moves[:, 0], np.zeros(count, dtype=bool), device)
-        columns, inside_columns = _places(width, moves[:, 1], mirrored, device)
-        source = {key: _moved(value, rows, columns) for key, value in partners.items()}
-        inside = inside_rows.unsqueeze(2) & inside_columns.unsqueeze(1)
-        return pasted(batch, _moved(taken, rows, columns) & inside, source, "CopyPaste")
+            taken = self._of_objects(taken, target.flip(0), rng)
+        number, row, column = taken.nonzero(as_tuple=True)
+        down, right = torch.from_numpy(moves).to(device)[number].unbind(1)
+        to_row = row + down
+        to_column = torch.where(torch.from_numpy(mirrored).to(device)[number], width - 1 - column, column) + right
+        inside = (to_row >= 0) & (to_row < height) & (to_column >= 0) & (to_column < width)
+        number, row, column, to_row, to_column = (places[inside] for places in (number, row, column, to_row, to_column))
+        result = dict(batch)
+        for key in (key for key in TAKEN if key in batch):
+            result[key] = batch[key].clone()
+            given, made = ((one if one.ndim == 3 else one.movedim(1, -1)) for one in (batch[key], result[key]))
+            made[number, to_row, to_column] = given[count - 1 - number, row, column]
+        pasted = torch.bincount(number, minlength=count).float() / (height * width)
+        return reported(result, 1 - pasted, "CopyPaste")
 
     def _of_objects(self, taken_NHW: Tensor, target_NHW: Tensor, rng: np.random.Generator) -> Tensor:
         """What is left of these pixels when only some objects are taken."""
-        wanted = np.where(taken_NHW.cpu().numpy(), target_NHW.cpu().numpy(), IGNORE)
+        wanted = target_NHW.where(taken_NHW, IGNORE).to(torch.uint8).cpu().numpy()
         numbers, image = object_numbers(wanted, np.flatnonzero(self.chosen.numpy()))
         assert self.objects is not None
         drawn = np.zeros(len(image) + 1, dtype=bool)
         drawn[1:] = drawn_objects(image, rng.random(len(image)), self.objects)
         return torch.from_numpy(drawn[numbers]).to(taken_NHW.device)
-
-
-def _places(length: int, moves_N: np.ndarray, mirrored_N: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Which row or column of the source each one of the result shows, int64 (N, length), and whether there is one."""
-    place = np.arange(length)[None, :] - moves_N[:, None]
-    place = np.where(mirrored_N[:, None], length - 1 - place, place)
-    inside = (place >= 0) & (place < length)
-    return torch.from_numpy(place.clip(0, length - 1)).to(device), torch.from_numpy(inside).to(device)
-
-
-def _moved(values: Tensor, rows_NH: Tensor, columns_NW: Tensor) -> Tensor:
-    """(N, H, W) or (N, C, H, W) read at other rows and columns of the same images."""
-    if values.ndim == 3:
-        return _moved(values.unsqueeze(1), rows_NH, columns_NW).squeeze(1)
-    count, channels, height, width = values.shape
-    by_row = values.gather(2, rows_NH.view(count, 1, height, 1).expand(-1, channels, -1, width))
-    return by_row.gather(3, columns_NW.view(count, 1, 1, width).expand(-1, channels, height, -1))

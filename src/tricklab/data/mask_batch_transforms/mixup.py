@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tricklab.data.batch_transforms.mixing import mix, one_hot
 from tricklab.data.batch_transforms.mixup import Mixup as OfLabels
@@ -39,11 +40,23 @@ class Mixup(OfLabels):
         observe("mix/changed", changed.float())
         observe("mix/lambda", torch.from_numpy(share[share < 1]))
         before = batch.get("drawn", {})
-        own = batch["soft_target"] if "soft_target" in batch else one_hot(target, self.mixer.classes)
-        part = torch.from_numpy(share).to(own).view(-1, 1, 1, 1)
+        part = torch.from_numpy(share).to(target.device, torch.float32)
+        soft = batch.get("soft_target")
         return {
             **batch,
             "image": mix(images, share, cut, boxes),
-            "soft_target": torch.lerp(own.flip(0), own, part),
+            "soft_target": self._shares(target, part) if soft is None else _blend(soft, part),
             "drawn": {**before, "Mixup": changed | before.get("Mixup", False)},
         }
+
+    def _shares(self, target_NHW: Tensor, part_N: Tensor) -> Tensor:
+        """float32 (N, K, H, W): each image's own class by its share, the partner's by the rest."""
+        soft = one_hot(target_NHW, self.mixer.classes).mul_(part_N.view(-1, 1, 1, 1))
+        partner = target_NHW.flip(0)
+        known = partner < self.mixer.classes
+        rest = (1 - part_N).view(-1, 1, 1) * known
+        return soft.scatter_add_(1, partner.where(known, 0).unsqueeze(1), rest.unsqueeze(1))
+
+
+def _blend(soft_NKHW: Tensor, part_N: Tensor) -> Tensor:
+    return torch.lerp(soft_NKHW.flip(0), soft_NKHW, part_N.to(soft_NKHW.dtype).view(-1, 1, 1, 1))

@@ -12,7 +12,7 @@ from tricklab.data.mask_list import IGNORE
 from tricklab.errors import UserError
 from tricklab.observe import observe
 
-_TAKEN = ("image", "target", "soft_target")
+TAKEN = ("image", "target", "soft_target")
 
 
 def check_rest(name: str, p: float, off_epoch: float | None) -> None:
@@ -25,7 +25,7 @@ def check_rest(name: str, p: float, off_epoch: float | None) -> None:
 
 def partners_of(batch: Mapping[str, Any]) -> dict[str, Tensor]:
     """What each image takes from: that at the same place of the reversed batch."""
-    return {key: batch[key].flip(0) for key in _TAKEN if key in batch}
+    return {key: batch[key].flip(0) for key in TAKEN if key in batch}
 
 
 def pasted(batch: Mapping[str, Any], taken_NHW: Tensor, source: Mapping[str, Tensor], name: str) -> dict[str, Any]:
@@ -42,17 +42,21 @@ def pasted(batch: Mapping[str, Any], taken_NHW: Tensor, source: Mapping[str, Ten
         A new mapping. ``mix/changed``, the share of changed images, and ``mix/lambda``, what they keep of their own,
         are reported.
     """
-    own = 1 - taken_NHW.flatten(1).float().mean(dim=1).cpu()
-    changed = own < 1
-    observe("mix/changed", changed.float())
-    observe("mix/lambda", own[changed])
-    before = batch.get("drawn", {})
-    drawn = {**before, name: changed | before.get(name, False)}
     wide = taken_NHW.unsqueeze(1)
     found = {
         key: torch.where(wide if value.ndim == 4 else taken_NHW, value, batch[key]) for key, value in source.items()
     }
-    return {**batch, **found, "drawn": drawn}
+    return reported({**batch, **found}, 1 - taken_NHW.flatten(1).float().mean(dim=1), name)
+
+
+def reported(batch: Mapping[str, Any], own_N: Tensor, name: str) -> dict[str, Any]:
+    """A batch whose images keep these shares of their own pixels, reported as such."""
+    own = own_N.cpu()
+    changed = own < 1
+    observe("mix/changed", changed.float())
+    observe("mix/lambda", own[changed])
+    before = batch.get("drawn", {})
+    return {**batch, "drawn": {**before, name: changed | before.get(name, False)}}
 
 
 def untouched(batch: Mapping[str, Any], name: str) -> dict[str, Any]:
