@@ -61,7 +61,7 @@ class SegmentationTask:
         sliding_of(chosen.evaluate)
         check_postprocess(chosen.evaluate.postprocess, "masks")
         self.fold = self.data().prepare(self.seeds)
-        self.losses = Losses(with_ignore(chosen.losses), self.class_counts("train"))
+        self.losses = Losses(with_ignore(chosen.losses), self.class_counts("train"), IGNORE)
         if self.losses.teachers:
             raise UserError("in the task segmentation nobody can be asked for scores", where="losses, teacher")
         self.mixers = [
@@ -216,7 +216,7 @@ class SegmentationTask:
         logits = 10.0 * nn.functional.one_hot(known, len(self.classes)).movedim(-1, 1).float()
         terms = zip(self.losses.names, self.losses.terms, strict=True)
         return {
-            name: float(term(logits, {"target": target}))
+            name: float(self.losses.value(term, logits, {"target": target}))
             for name, term in terms
             if not getattr(term, "training_only", False)
         }
