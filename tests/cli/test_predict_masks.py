@@ -90,6 +90,12 @@ def test_a_raster_goes_by_rows_in_windows(run: Path, tmp_path: Path, capsys: pyt
     (found,) = predicted(capsys, str(run), str(tmp_path / "town.npy"), "--window", "64", "--out", str(out))
     plan = Sliding((64, 64), (48, 48))
     assert found["windows"] == plan.count((150, 90)) == 6
+    apart = found["other_windows"]
+    assert apart["windows"] == [[64, 64], [96, 96]]
+    larger = Sliding((96, 96), (80, 80))
+    one, two = (logits_of(run, raster, which).softmax(0) for which in (plan, larger))
+    assert apart["probability"] == pytest.approx(float((one - two).abs().mean()), rel=1e-4)
+    assert "windows of 64 × 64 against 96 × 96 pixels: " in apart["text"]
     mask = np.load(out / "town.npy")
     assert np.array_equal(mask, logits_of(run, raster, plan).argmax(0).numpy())
     assert sorted(file.name for file in out.iterdir()) == ["town-colours.png", "town.npy"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -80,6 +81,56 @@ def test_scales_change_what_the_network_sees_and_answers_come_back_in_size() -> 
     small = functional.interpolate(images(), (3, 4), mode="bilinear", antialias=True)
     wanted = functional.interpolate(local(small), (6, 8), mode="bilinear")
     torch.testing.assert_close(next(views.answers(local, images())), wanted)
+
+
+def resizing(before: int, after: int, antialias: bool) -> np.ndarray:
+    """(after, before): bilinear with half-pixel centres; where it makes smaller, a triangle as wide as the step."""
+    step = before / after
+    found = np.zeros((after, before))
+    for place in range(after):
+        middle = (place + 0.5) * step
+        if antialias and step > 1:
+            found[place] = [max(0.0, 1 - abs(pixel + 0.5 - middle) / step) for pixel in range(before)]
+            found[place] /= found[place].sum()
+            continue
+        source = max(middle - 0.5, 0.0)
+        low = min(int(source), before - 1)
+        found[place, low] += 1 - (source - low)
+        found[place, min(low + 1, before - 1)] += source - low
+    return found
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(7, 11), (1, 5), (13, 8)])
+def test_scales_and_mirrors_of_odd_sizes_are_those_of_matrices_in_float64(channels: int, size: tuple[int, int]) -> None:
+    """The step that published code gets wrong: each view back in its place and size, then probabilities, once."""
+    height, width = size
+    generator = np.random.default_rng(height)
+    image, ramp = generator.normal(size=(1, channels, height, width)), np.linspace(-1, 1, 64)
+    scales = [0.5, 0.75, 1.0, 1.6]
+
+    def scores(batch: Tensor) -> Tensor:
+        # what a network says depends on where a pixel is
+        return 2 * batch + torch.from_numpy(ramp[: batch.shape[3]])
+
+    views = MaskViews("flip", scales=scales)
+    got = views.around(scores)(torch.from_numpy(image))
+    assert got.dtype == torch.float64
+    total = np.zeros_like(image)
+    for scale in scales:
+        rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
+        to = [resizing(side, new, True) for side, new in ((height, rows), (width, columns))]
+        back = [resizing(new, side, False) for side, new in ((height, rows), (width, columns))]
+        seen = to[0] @ image @ to[1].T
+        for mirror in (False, True):
+            said = 2 * (seen[..., ::-1] if mirror else seen) + ramp[:columns]
+            logits = back[0] @ (said[..., ::-1] if mirror else said) @ back[1].T
+            total += (
+                1 / (1 + np.exp(-logits)) if channels == 1 else np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+            )
+    wanted = total / views.count
+    found = torch.sigmoid(got) if channels == 1 else got.softmax(1)
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-12, atol=1e-14)
 
 
 def test_sides_are_multiples() -> None:

@@ -51,6 +51,7 @@ def predict_masks(
             "height": one.size[0],
             "width": one.size[1],
             "windows": one.windows,
+            "other_windows": one.agreement and {**one.agreement.as_data(), "text": str(one.agreement)},
             "shares": one.shares,
             "files": [str(path) for path in one.files],
         }
@@ -63,6 +64,8 @@ def show_masks(found: Sequence[dict[str, Any]]) -> None:
     for one in found:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in one["shares"].items() if share)
         print(f"{one['image']}: {one['height']} × {one['width']} pixels: {shares}")
+        if one["other_windows"]:
+            print(f"  {one['other_windows']['text']}")
         print("\n".join(f"  {path}" for path in one["files"]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,23 @@ class Disagreement:
             f"{self.classes:.3%} of the pixels get another class; probabilities differ by {self.probability:.2g} on "
             f"average, logits by at most {self.logit:.2g}"
         )
+
+
+def half_as_large_again(plan: Sliding) -> Sliding:
+    """Windows of one and a half times the sides that overlap as much, to see what a network makes of their size.
+
+    Sides that are multiples of 32, 16 or 8 stay so, since networks halve them.
+
+    >>> found = half_as_large_again(Sliding((64, 48), (48, 48)))
+    >>> found.window, found.stride
+    ((96, 80), (80, 80))
+    """
+    sides = []
+    for side in plan.window:
+        step = next((multiple for multiple in (32, 16, 8) if side % multiple == 0), 1)
+        sides.append(-(-3 * side // (2 * step)) * step)
+    strides = [new - old + step for new, old, step in zip(sides, plan.window, plan.stride, strict=True)]
+    return replace(plan, window=(sides[0], sides[1]), stride=(strides[0], strides[1]))
 
 
 def window_disagreement(

@@ -10,13 +10,18 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def single(values: Tensor) -> Tensor:
+    """float32, or float64 where that is what they are."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
 def log_probabilities(logits: Tensor) -> Tensor:
-    """float32 log-probabilities (N, K, …) of logits (N, K, …); one channel, whose sigmoid is class 1, gives two.
+    """Log-probabilities (N, K, …) of logits (N, K, …), at least float32; of one channel, whose sigmoid is class 1, two.
 
     >>> log_probabilities(torch.zeros(1, 1, 2, 2)).exp()[0, :, 0, 0]
     tensor([0.5000, 0.5000])
     """
-    values = logits.float()
+    values = single(logits)
     if values.shape[1] == 1:
         return torch.cat([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=1)
     return values.log_softmax(dim=1)

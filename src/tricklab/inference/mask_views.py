@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from tricklab.errors import UserError
 from tricklab.inference.image_views import MOVES
-from tricklab.inference.mask_scores import log_probabilities, mean_scores
+from tricklab.inference.mask_scores import log_probabilities, mean_scores, single
 from tricklab.inference.sliding import Scores
 from tricklab.observe import observe
 from tricklab.registry import component
@@ -90,7 +90,7 @@ class MaskViews:
             sized = images_NCHW if size == (height, width) else _resized(images_NCHW, size, antialias=True)
             for turns, mirror in MOVES[self.group]:
                 turned = torch.rot90(sized, turns, (2, 3))
-                logits = scores((turned.flip(3) if mirror else turned).contiguous()).float()
+                logits = single(scores((turned.flip(3) if mirror else turned).contiguous()))
                 back = torch.rot90(logits.flip(3) if mirror else logits, -turns, (2, 3))
                 yield back if back.shape[-2:] == (height, width) else _resized(back, (height, width), antialias=False)
 

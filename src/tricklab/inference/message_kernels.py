@@ -6,7 +6,7 @@ independent of each other, so threads change no bit. ``left`` is the width of th
 sixteen pixels, and what is written behind its end is in the border and never read.
 """
 
-# mypy: disable-error-code="no-untyped-call, call-arg"
+# mypy: disable-error-code="no-untyped-call, call-arg, var-annotated"
 
 from __future__ import annotations
 

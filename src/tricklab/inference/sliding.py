@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tricklab.errors import UserError
+from tricklab.inference.mask_scores import single
 from tricklab.observe import observe
 
 Scores = Callable[[Tensor], Tensor]
@@ -163,7 +164,7 @@ def _across(scores: Scores, strip: Tensor, right: Side, batch: int) -> Tensor:
     sums: Tensor | None = None
     for begin in range(0, len(right.starts), at_once):
         starts = right.starts[begin : begin + at_once]
-        found = scores(torch.cat([strip[:, :, :, start : start + right.length] for start in starts])).float()
+        found = single(scores(torch.cat([strip[:, :, :, start : start + right.length] for start in starts])))
         if found.ndim != 4 or tuple(found.shape[-2:]) != (height, right.length):
             raise UserError(
                 f"the network answers windows of {height} × {right.length} pixels with {tuple(found.shape[1:])}",

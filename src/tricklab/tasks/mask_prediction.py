@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ from tricklab.data.mask_reading import read_bands
 from tricklab.data.mask_resizing import resize_image
 from tricklab.data.scene import Scene
 from tricklab.errors import UserError
-from tricklab.inference.raster import predict_raster
+from tricklab.inference.disagreement import half_as_large_again
+from tricklab.inference.raster import PredictedRaster, predict_raster
 from tricklab.inference.sliding import Sliding
 from tricklab.ops.denormals import flushing_denormals
 from tricklab.tasks.class_maps import file_of, to_ids, write_map, write_picture
@@ -26,6 +26,7 @@ from tricklab.tasks.mask_evaluation import predicted_classes
 from tricklab.tasks.mask_network import sliding_of
 from tricklab.tasks.mask_run import MaskRun
 from tricklab.tasks.scene_rows import SceneRows, open_rows, rows_of
+from tricklab.tasks.window_agreement import WindowAgreement, agreement
 
 LARGEST_WHOLE = 2**24
 """Pixels of an image that is asked about as evaluations ask; larger ones go by rows."""
@@ -41,6 +42,8 @@ class PredictedMask:
         windows: how many it was asked in.
         shares: {class name: share of the pixels}.
         files: the mask of label values and a picture of it.
+        agreement: what larger windows would have made of the middle of an image that was asked by rows; None where one
+            window holds it, and of others.
     """
 
     name: str
@@ -48,6 +51,7 @@ class PredictedMask:
     windows: int
     shares: dict[str, float]
     files: list[Path]
+    agreement: WindowAgreement | None = None
 
 
 def predict_mask(run: MaskRun, path: Path, stem: Path, window: int | None = None) -> PredictedMask:
@@ -71,16 +75,16 @@ def predict_mask(run: MaskRun, path: Path, stem: Path, window: int | None = None
     size = rows.shape[:2]
     with tempfile.TemporaryDirectory(dir=stem.parent, prefix=".mask-") as folder:
         if window is None and size[0] * size[1] <= LARGEST_WHOLE:
-            classes, windows = _whole(run, rows), 1
+            classes, windows, apart = _whole(run, rows), 1, None
         else:
-            found = _by_rows(run, rows, Path(folder) / "classes.npy", window)
+            found, apart = _by_rows(run, rows, Path(folder) / "classes.npy", window)
             classes, windows = np.load(found.path, mmap_mode="r"), found.windows
         files = _written(run, rows, classes, path, stem)
     counts = np.zeros(len(run.classes), dtype=np.int64)
     for strip in np.array_split(classes, -(-classes.size // LARGEST_WHOLE)):
         counts += np.bincount(strip.reshape(-1), minlength=len(counts))
     shares = {name: float(count / classes.size) for name, count in zip(run.classes, counts, strict=True)}
-    return PredictedMask(str(path), (size[0], size[1]), windows, shares, files)
+    return PredictedMask(str(path), (size[0], size[1]), windows, shares, files, apart)
 
 
 def _opened(path: Path, run: MaskRun) -> SceneRows:
@@ -105,7 +109,9 @@ def _whole(run: MaskRun, rows: SceneRows) -> np.ndarray:
     return found
 
 
-def _by_rows(run: MaskRun, rows: SceneRows, path: Path, window: int | None) -> Any:
+def _by_rows(
+    run: MaskRun, rows: SceneRows, path: Path, window: int | None
+) -> tuple[PredictedRaster, WindowAgreement | None]:
     size = (rows.shape[0], rows.shape[1])
     if run.resizing is not None:
         raise UserError(
@@ -130,7 +136,16 @@ def _by_rows(run: MaskRun, rows: SceneRows, path: Path, window: int | None) -> A
         return run.values(rows.read(top, bottom), rows.name)
 
     with flushing_denormals():
-        return predict_raster(run.ask("whole"), read, size, plan, path)
+        found = predict_raster(run.ask("whole"), read, size, plan, path)
+    # two of the larger windows each way: enough for borders between windows, however large the image
+    spans = [_middle(side, 2 * length) for side, length in zip(size, half_as_large_again(plan).window, strict=True)]
+    part = run.values(rows.read(spans[0].start, spans[0].stop)[:, spans[1]], rows.name)
+    return found, agreement(run.ask("whole"), [part], plan)
+
+
+def _middle(side: int, length: int) -> slice:
+    start = max(side - length, 0) // 2
+    return slice(start, min(start + length, side))
 
 
 def _written(run: MaskRun, rows: SceneRows, classes: np.ndarray, path: Path, stem: Path) -> list[Path]:
