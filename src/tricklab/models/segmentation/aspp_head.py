@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tricklab.errors import UserError
-from tricklab.layers.norm_and_activation import BATCH_NORM, RELU
 from tricklab.models.segmentation.decode_head import DecodeHead
-from tricklab.registry import Kind, component
+from tricklab.registry import component
 
 DILATIONS = (1, 6, 12, 18)
 
 
-@component("head", source="Chen et al., 2017, arXiv 1706.05587; OpenMMLab", given=("num_classes", "in_channels"))
+@component("head", source="Chen et al., 2017, arXiv 1706.05587; OpenMMLab")
 class ASPPHead(DecodeHead):
     """Atrous spatial pyramid pooling: 3 × 3 convolutions with several dilations, and the mean of the map.
 
     A dilation of 1 is a 1 × 1 convolution. A ``context`` block stands after the convolution that joins them.
 
     Args:
-        channels: of each convolution and of the features that are classified.
         dilations: one branch each; for 1/8 maps twice to four times those for 1/16.
-        in_index, input_transform, dropout_ratio, norm_cfg, act_cfg, align_corners, out_channels, context: as for
-            :class:`~tricklab.models.segmentation.decode_head.DecodeHead`.
 
     Shape:
         maps of a backbone → (N, out_channels, H, W) at the size of the map that is read.
@@ -40,31 +36,13 @@ class ASPPHead(DecodeHead):
 
     in_channels: int
 
-    def __init__(
-        self,
-        channels: int,
-        dilations: Sequence[int] = DILATIONS,
-        in_index: int | list[int] = -1,
-        input_transform: Literal["resize_concat"] | None = None,
-        dropout_ratio: float = 0.1,
-        norm_cfg: dict[str, Any] | None = BATCH_NORM,
-        act_cfg: dict[str, Any] = RELU,
-        align_corners: bool = False,
-        out_channels: int | None = None,
-        context: Annotated[dict[str, Any], Kind("context")] | None = None,
-        *,
-        num_classes: int,
-        in_channels: Sequence[int],
-    ) -> None:
-        super().__init__(
-            channels, in_index, input_transform, dropout_ratio, norm_cfg, act_cfg, align_corners, out_channels, context,
-            num_classes, in_channels,
-        )  # fmt: skip
+    def __init__(self, dilations: Sequence[int] = DILATIONS, **rest: Any) -> None:
+        super().__init__(**rest)
         if not dilations or min(dilations) < 1:
             raise UserError(f"it needs numbers of at least 1, not {list(dilations)}", where="dilations")
         self.image_pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), self.convolution(self.in_channels, 1))
         self.aspp_modules = nn.ModuleList(self.branch(dilation) for dilation in dilations)
-        self.bottleneck = self.convolution((len(dilations) + 1) * channels, 3)
+        self.bottleneck = self.convolution((len(dilations) + 1) * self.channels, 3)
 
     def branch(self, dilation: int) -> nn.Module:
         """The convolution of one dilation."""

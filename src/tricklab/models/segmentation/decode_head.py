@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,22 +12,26 @@ from torch.nn import functional
 from tricklab import registry, seeds
 from tricklab.errors import UserError
 from tricklab.layers.conv_module import ConvModule
+from tricklab.layers.norm_and_activation import BATCH_NORM, RELU
+from tricklab.registry import Kind, component_base
 
 CLASSIFIER = "conv_seg"
 
 
+@component_base(given=("num_classes", "in_channels"))
 class DecodeHead(nn.Module):
     """Base of the heads: maps of a backbone in, logits at one map's size out.
 
-    A head of one's own subclasses it, builds its layers for ``self.in_channels`` input and ``self.channels`` output
-    channels, and ends its ``forward`` with :meth:`classify`; :meth:`add_context` is for the place where a context block
-    belongs.
+    A head of one's own subclasses it, hands ``**rest`` on, builds its layers for ``self.in_channels`` input and
+    ``self.channels`` output channels, and ends its ``forward`` with :meth:`classify`; :meth:`add_context` is for the
+    place where a context block belongs. With ``reads_several`` it gets the listed maps as a list: ``self.in_channels``
+    are theirs, and ``input_transform`` is among the class's ``fixed`` arguments.
 
     Args:
-        channels: before the classifier.
+        channels: of each convolution, and of the features that are classified.
         in_index: which of the backbone's maps, counted from 0 or from the end; a list with an ``input_transform``.
-        input_transform: ``resize_concat``: the listed maps are brought to the first one's size and joined;
-            ``multiple_select``: they are handed on as a list; null: one map.
+        input_transform: ``resize_concat``: the listed maps are brought to the first one's size and joined; null: one
+            map.
         dropout_ratio: share of the channels that are zeroed before the classifier while training.
         norm_cfg, act_cfg: of the convolutions. OpenMMLab's heads have no normalisation unless a config names one; here
             the default is ``{type: BN}``, which its configs name.
@@ -42,18 +46,20 @@ class DecodeHead(nn.Module):
     """
 
     in_channels: int | list[int]
+    reads_several: ClassVar[bool] = False
 
     def __init__(
         self,
         channels: int,
-        in_index: int | Sequence[int],
-        input_transform: Literal["resize_concat", "multiple_select"] | None,
-        dropout_ratio: float,
-        norm_cfg: Mapping[str, Any] | None,
-        act_cfg: Mapping[str, Any] | None,
-        align_corners: bool,
-        out_channels: int | None,
-        context: Mapping[str, Any] | None,
+        in_index: int | list[int] = -1,
+        input_transform: Literal["resize_concat"] | None = None,
+        dropout_ratio: float = 0.1,
+        norm_cfg: dict[str, Any] | None = BATCH_NORM,
+        act_cfg: dict[str, Any] = RELU,
+        align_corners: bool = False,
+        out_channels: int | None = None,
+        context: Annotated[dict[str, Any], Kind("context")] | None = None,
+        *,
         num_classes: int,
         in_channels: Sequence[int],
     ) -> None:
@@ -70,7 +76,8 @@ class DecodeHead(nn.Module):
         self.channels, self.align_corners, self.input_transform = channels, align_corners, input_transform
         self.norm_cfg, self.act_cfg = norm_cfg, act_cfg
         self.out_channels = num_classes if out_channels is None else out_channels
-        self._select(in_index, list(in_channels))
+        self.backbone_channels = list(in_channels)
+        self._select(in_index, self.backbone_channels)
         self.conv_seg = nn.Conv2d(channels, self.out_channels, 1)
         nn.init.normal_(self.conv_seg.weight, std=0.01)
         assert self.conv_seg.bias is not None
@@ -82,12 +89,11 @@ class DecodeHead(nn.Module):
                 self.context = registry.build("context", context, channels=channels)
 
     def _select(self, index: int | Sequence[int], found: list[int]) -> None:
-        several = isinstance(index, Sequence)
-        if several != (self.input_transform is not None):
+        if isinstance(index, Sequence) != (self.reads_several or self.input_transform is not None):
             raise UserError(
                 f"in_index {index!r} does not go with input_transform {self.input_transform!r}",
                 where="in_index",
-                fix="a list of maps needs resize_concat or multiple_select, one map needs null",
+                fix="a list of maps needs resize_concat, one map needs null",
             )
         asked = [int(one) for one in index] if isinstance(index, Sequence) else [index]
         for one in asked:
@@ -100,10 +106,7 @@ class DecodeHead(nn.Module):
             raise UserError("it names no map", where="in_index")
         chosen = [found[one] for one in asked]
         self._asked = asked
-        if self.input_transform == "multiple_select":
-            self.in_channels = chosen
-        else:
-            self.in_channels = sum(chosen)
+        self.in_channels = chosen if self.reads_several else sum(chosen)
 
     def select(self, maps: Sequence[Tensor]) -> Tensor:
         """The map that the head reads; of several, joined at the first one's size."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tricklab.errors import UserError
 from tricklab.layers.conv_module import ConvModule
-from tricklab.layers.norm_and_activation import BATCH_NORM, RELU
 from tricklab.models.segmentation.decode_head import DecodeHead
-from tricklab.registry import Kind, component
+from tricklab.registry import component
 
 
-@component("head", source="Long et al., CVPR 2015, arXiv 1411.4038; OpenMMLab", given=("num_classes", "in_channels"))
+@component("head", source="Long et al., CVPR 2015, arXiv 1411.4038; OpenMMLab")
 class FCNHead(DecodeHead):
     """Convolutions on one map of the backbone, joined with their input, and a classifier.
 
@@ -23,13 +22,10 @@ class FCNHead(DecodeHead):
     if there is one alone.
 
     Args:
-        channels: of the convolutions.
         num_convs: how many; 0 classifies the map itself.
         kernel_size: odd.
         concat_input: one more convolution on the input and the others' result together.
         dilation: of the convolutions.
-        in_index, input_transform, dropout_ratio, norm_cfg, act_cfg, align_corners, out_channels, context: as for
-            :class:`~tricklab.models.segmentation.decode_head.DecodeHead`.
 
     Shape:
         maps of a backbone → (N, out_channels, H, W) at the size of the map that is read.
@@ -42,43 +38,29 @@ class FCNHead(DecodeHead):
 
     def __init__(
         self,
-        channels: int,
         num_convs: int = 2,
         kernel_size: int = 3,
         concat_input: bool = True,
         dilation: int = 1,
-        in_index: int | list[int] = -1,
-        input_transform: Literal["resize_concat"] | None = None,
-        dropout_ratio: float = 0.1,
-        norm_cfg: dict[str, Any] | None = BATCH_NORM,
-        act_cfg: dict[str, Any] = RELU,
-        align_corners: bool = False,
-        out_channels: int | None = None,
-        context: Annotated[dict[str, Any], Kind("context")] | None = None,
-        *,
-        num_classes: int,
-        in_channels: Sequence[int],
+        **rest: Any,
     ) -> None:
-        super().__init__(
-            channels, in_index, input_transform, dropout_ratio, norm_cfg, act_cfg, align_corners, out_channels, context,
-            num_classes, in_channels,
-        )  # fmt: skip
+        super().__init__(**rest)
         if num_convs < 0 or dilation < 1 or kernel_size < 1 or kernel_size % 2 == 0:
             raise UserError(
                 f"FCNHead needs num_convs from 0, dilation from 1 and an odd kernel_size, not "
                 f"{num_convs}, {dilation}, {kernel_size}",
                 where="num_convs",
             )
-        if num_convs == 0 and self.in_channels != channels:
+        if num_convs == 0 and self.in_channels != self.channels:
             raise UserError(
-                f"without convolutions channels are those of the map, {self.in_channels}, not {channels}",
+                f"without convolutions channels are those of the map, {self.in_channels}, not {self.channels}",
                 where="channels",
             )
-        widths = [self.in_channels, *[channels] * num_convs]
+        widths = [self.in_channels, *[self.channels] * num_convs]
         self.convs = nn.Sequential(*(self.convolution(before, kernel_size, dilation) for before in widths[:-1]))
         self.conv_cat: ConvModule | None = None
         if concat_input:
-            self.conv_cat = self.convolution(self.in_channels + channels, kernel_size)
+            self.conv_cat = self.convolution(self.in_channels + self.channels, kernel_size)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = self.select(maps)

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from tricklab.layers.norm_and_activation import BATCH_NORM, RELU
 from tricklab.models.segmentation.decode_head import DecodeHead
 from tricklab.models.segmentation.pyramid_pooling import POOL_SCALES, PPM
-from tricklab.registry import Kind, component
+from tricklab.registry import component
 
 
-@component("head", source="Xiao et al., ECCV 2018, arXiv 1807.10221; OpenMMLab", given=("num_classes", "in_channels"))
+@component("head", source="Xiao et al., ECCV 2018, arXiv 1807.10221; OpenMMLab", fixed=("input_transform",))
 class UPerHead(DecodeHead):
     """Maps of all stages, each with what comes from the deeper ones added, joined at the size of the first.
 
     A ``context`` block stands after the convolution that joins them.
 
     Args:
-        channels: of every convolution.
         pool_scales: cells along a side of each grid that the last map is averaged over.
         in_index: maps of the backbone, from large to small; null: all.
-        dropout_ratio, norm_cfg, act_cfg, align_corners, out_channels, context: as for
-            :class:`~tricklab.models.segmentation.decode_head.DecodeHead`.
 
     Shape:
         maps of a backbone → (N, out_channels, H, W) at the size of the first map that is read.
@@ -39,33 +35,24 @@ class UPerHead(DecodeHead):
     """
 
     in_channels: list[int]
+    reads_several: ClassVar[bool] = True
 
     def __init__(
         self,
-        channels: int,
         pool_scales: Sequence[int] = POOL_SCALES,
         in_index: list[int] | None = None,
-        dropout_ratio: float = 0.1,
-        norm_cfg: dict[str, Any] | None = BATCH_NORM,
-        act_cfg: dict[str, Any] = RELU,
-        align_corners: bool = False,
-        out_channels: int | None = None,
-        context: Annotated[dict[str, Any], Kind("context")] | None = None,
         *,
-        num_classes: int,
         in_channels: Sequence[int],
+        **rest: Any,
     ) -> None:
         asked = list(range(len(in_channels))) if in_index is None else in_index
-        super().__init__(
-            channels, asked, "multiple_select", dropout_ratio, norm_cfg, act_cfg, align_corners, out_channels, context,
-            num_classes, in_channels,
-        )  # fmt: skip
+        super().__init__(in_index=asked, in_channels=in_channels, **rest)
         *early, last = self.in_channels
-        self.psp_modules = PPM(pool_scales, last, channels, norm_cfg, act_cfg)
-        self.bottleneck = self.convolution(last + len(pool_scales) * channels, 3)
+        self.psp_modules = PPM(pool_scales, last, self.channels, self.norm_cfg, self.act_cfg)
+        self.bottleneck = self.convolution(last + len(pool_scales) * self.channels, 3)
         self.lateral_convs = nn.ModuleList(self.convolution(width, 1) for width in early)
-        self.fpn_convs = nn.ModuleList(self.convolution(channels, 3) for _ in early)
-        self.fpn_bottleneck = self.convolution(len(self.in_channels) * channels, 3)
+        self.fpn_convs = nn.ModuleList(self.convolution(self.channels, 3) for _ in early)
+        self.fpn_bottleneck = self.convolution(len(self.in_channels) * self.channels, 3)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         *early, last = self.select_several(maps)
