@@ -185,6 +185,16 @@ def test_docs_without_arguments_get_them(declare: Declare, doc: str, expected: s
     assert "    height, kind: of all.\n    name: hidden by the middle's.\n    counts: of each." in found
 
 
+def test_a_class_without_arguments_of_its_own_describes_its_bases(declare: Declare) -> None:
+    class Same(Middle):
+        """A block."""
+
+    found = declare()(Same).__doc__
+    assert found is not None
+    assert "    name: what it is called;\n        None for nothing.\n    width: across." in found
+    assert list(inspect.signature(Same).parameters) == ["name", "width", "height", "kind", "counts"]
+
+
 def test_docs_that_were_stripped_stay_away(declare: Declare) -> None:
     def init(self: Base, **rest: Any) -> None: ...
 

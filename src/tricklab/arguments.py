@@ -107,7 +107,7 @@ def show_all(cls: Any, found: dict[str, Argument]) -> None:
     if cls.__doc__:
         known = {name for names, _ in _described(cls) for name in names}
         missing = []
-        for base in line[1:]:
+        for base in (base for base in line if base is not cls):
             for names, text in _described(base):
                 wanted = [name for name in names if name in found and name not in known]
                 known |= set(wanted)
