@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from tricklab.engine import LoadedRun
     from tricklab.tasks.base import Evaluation
 
-IN_THE_PICTURE = 6
-_SHARES = {"iou": "IoU", "acc": "Acc", "dice": "Dice", "precision": "precision"}
+# OpenMMLab's columns in its order; its F-score is Dice, and its Acc of a class is the recall
+_COLUMNS = (("F-score", "dice"), ("precision", "precision"), ("recall", "acc"), ("IoU", "iou"), ("Acc", "acc"))
+_LEFT_OUT = {
+    "absent": "in no label and no prediction, and so in no mean",
+    "no_truth": "predicted but in no label, and so in no mean of recall",
+    "never_predicted": "in labels but never predicted, and so in no mean of precision",
+}
 
 
 def report_masks(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
@@ -31,6 +36,8 @@ def report_masks(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
         "trivial": _defined(loaded.task.trivial(evaluation.split)),
         "classes": mask_report(evaluation.confusion, names),
         "left_out": left_out(evaluation.confusion, names),
+        "scoring": evaluation.scoring,
+        "standard_errors": _defined(evaluation.facts["evaluate/standard_errors"]),
         "images": [
             {"image": task.fold.name_of(evaluation.split, index), **_defined({k: each[k][index] for k in each})}
             for index in range(len(evaluation.index))
@@ -41,16 +48,24 @@ def report_masks(loaded: LoadedRun, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def figures_of_masks(loaded: LoadedRun, evaluation: Evaluation) -> list[Path]:
-    """Draw the confusions of pixels, and the images of the lowest IoU with label, prediction and errors."""
-    from tricklab.lab.report.confusion_figure import confusion_figure
-    from tricklab.lab.report.mask_figures import mask_figure
+    """Draw confusions and IoU of the classes, and the images of the lowest IoU with label, prediction and errors."""
+    from tricklab.engine.evaluation import evaluating
+    from tricklab.lab.report.mask_run_figures import score_figures, worst_figures
+    from tricklab.tasks.mask_network import asked_of_network
 
-    names, split, folder = list(loaded.task.classes), evaluation.split, loaded.run.path / "figures"
-    title = f"The images of the {split} set with the lowest IoU (mean over the classes in the image)"
-    return [
-        confusion_figure(evaluation.confusion, names, folder / f"confusion_{split}.png"),
-        mask_figure(_worst(loaded, evaluation), names, title, folder / f"worst_{split}.png"),
-    ]
+    task: Any = loaded.task
+    names, split, folder = list(task.classes), evaluation.split, loaded.run.path / "figures"
+    unlabelled = task.fold.facts["data/unlabelled"][split]
+    trivial = task.trivial(split)["miou"]
+    drawn = score_figures(
+        evaluation.confusion, names, folder, unlabelled=unlabelled, trivial=trivial, suffix=f"_{split}"
+    )
+    chosen, device = loaded.prepared.settings.evaluate, next(loaded.model.parameters()).device
+    asked = asked_of_network(loaded.model, task.fold.normalisation, chosen, loaded.prepared.postprocess, chosen.method)
+    with evaluating(loaded.model):
+        return drawn + worst_figures(
+            lambda images: asked(images.to(device)), task.fold, split, evaluation.arrays, names, folder, f"_{split}"
+        )
 
 
 def show_masks(found: dict[str, Any]) -> None:
@@ -63,55 +78,44 @@ def show_masks(found: dict[str, Any]) -> None:
     out = console()
     table = Table(box=None, pad_edge=False)
     table.add_column("class")
-    for title in (*_SHARES.values(), "pixels", "predicted"):
+    for title in (*(title for title, _ in _COLUMNS), "pixels", "predicted"):
         table.add_column(title, justify="right")
     for row in found["classes"]:
-        shares = [_number(row[key]) for key in _SHARES]
+        shares = [_number(row[key]) for _, key in _COLUMNS]
         table.add_row(Text(row["class"]), *shares, str(row["support"]), str(row["predicted"]))
     out.print(table)
-    out.print(f"\n{found['size']} images of the {found['split']} set, {found['pixels']} pixels with a label")
-    out.print("   ".join(f"{key} {_number(value)}" for key, value in found["values"].items()))
-    constant = ", ".join(f"{key} {_number(value)}" for key, value in found["trivial"].items())
-    out.print(f"always the commonest training class: {constant}")
-    absent = found["left_out"]["absent"]
-    if absent:
-        out.print(f"in no mask and no prediction, and so in no mean: {', '.join(absent)}", markup=False)
+    values, scoring = found["values"], found["scoring"]
+    empty = scoring["images_without_labels"]
+    without = f", {empty} of them without any" if empty else ""
+    out.print(f"\n{found['size']} images of the {found['split']} set{without}, {found['pixels']} pixels with a label")
+    alone = [key for key in values if key.endswith("_per_image")]
+    outlines = _told_tolerance(scoring["boundary_tolerance"])
+    told = [key for key in values if key not in (*alone, "boundary_f", "loss")]
+    out.print(f"all pixels together: {_listed(values, told)}")
+    out.print(f"means over images: {_listed(values, alone)}")
+    out.print(f"outlines, {outlines}: {_listed(values, ['boundary_f'])}")
+    if values.get("loss") is not None:
+        out.print(f"loss {_number(values['loss'])}")
+    errors = found["standard_errors"]
+    out.print(f"standard errors, were other images drawn: {_listed(errors, list(errors))}")
+    out.print(f"always the commonest training class: {_listed(found['trivial'], list(found['trivial']))}")
+    for kind, names in found["left_out"].items():
+        if names:
+            share = f"{len(names)} of {len(found['classes'])} classes"
+            out.print(f"{share} {_LEFT_OUT[kind]}: {', '.join(names)}", markup=False)
     if found["split"] == "test":
         out.print(f"looks at the test set so far: {found['looks_at_test']}")
     for path in found["figures"]:
         out.print(f"figure: {path}", soft_wrap=True, markup=False)
 
 
-def _worst(loaded: LoadedRun, evaluation: Evaluation) -> list[Any]:
-    """The images of the lowest IoU, predicted once more."""
-    import numpy as np
-    import torch
-    from torch.nn import functional
+def _listed(values: Any, names: list[str]) -> str:
+    return "   ".join(f"{name} {_number(values[name])}" for name in names)
 
-    from tricklab.engine.evaluation import evaluating
-    from tricklab.lab.report.mask_figures import ShownMask
-    from tricklab.metrics.segmentation import per_image_scores
-    from tricklab.tasks.mask_evaluation import predicted_classes
-    from tricklab.tasks.mask_network import asked_of_network
 
-    task: Any = loaded.task
-    counts, fold, chosen = evaluation.arrays, task.fold, loaded.prepared.settings.evaluate
-    iou = per_image_scores(counts["hits"], counts["truth"], counts["predicted"])["iou"]
-    split, device = evaluation.split, next(loaded.model.parameters()).device
-    ask = asked_of_network(loaded.model, fold.normalisation, chosen, loaded.prepared.postprocess, chosen.method)
-    shown = []
-    with evaluating(loaded.model), torch.inference_mode():
-        for index in np.argsort(iou, kind="stable")[:IN_THE_PICTURE].tolist():
-            label = fold.truth(split, index).numpy()
-            logits = ask(fold.values(split, index).to(device)).float()
-            if logits.shape[-2:] != label.shape:
-                logits = functional.interpolate(logits, label.shape, mode="bilinear", align_corners=False)
-            pixels, _ = fold.store.original(int(fold.members[split][index]))
-            said = predicted_classes(logits)[0].cpu().numpy()
-            shown.append(
-                ShownMask(fold.name_of(split, index), pixels, label, said, f"IoU {_number(float(iou[index]))}")
-            )
-    return shown
+def _told_tolerance(tolerance: float) -> str:
+    pixels = "pixel" if tolerance == 1 else "pixels"
+    return f"within {tolerance:g} {pixels}" if tolerance >= 1 else f"within {tolerance:.4%} of the diagonal"
 
 
 def _defined(values: Any) -> dict[str, float | None]:

@@ -24,7 +24,8 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | Images | None = Non
 
     ``curves.png`` (losses, evaluation metric with the trivial predictor, learning rate) and ``confusion.png``. Of a
     scene with the fold, or with ``predictions/map.npy`` (H, W; class index or -1), ``class_map.png``; with the fold
-    ``split.png``. Of images ``reliability.png``; with the fold ``worst.png`` and ``worst.html``.
+    ``split.png``. Of images ``reliability.png``, of masks ``classes.png``; of both, with the fold, ``worst.png`` and
+    ``worst.html``. Only for the worst masks is the network asked once more.
 
     Args:
         folder: a run folder.
@@ -32,7 +33,7 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | Images | None = Non
             images and which of them belong to each split.
 
     Raises:
-        UserError: it is no run folder, or two maps differ in size.
+        UserError: it is no run folder, two maps differ in size, or masks are not those that were scored.
     """
     run = RunFolder.open(folder)
     evidence = Evidence.from_folder(folder)
@@ -48,6 +49,8 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | Images | None = Non
             images: Any = fold
             written += image_figures(recorded, classes, run.figures, images)
         return written
+    if evidence.recipe.get("task") == "segmentation":
+        return written + _of_masks(run, evidence, classes, monitor.partition("/")[0], fold)
     if result.get("confusion"):
         written.append(confusion_figure(np.asarray(result["confusion"]), classes, run.figures / "confusion.png"))
     prediction = _whole_scene(run.path)
@@ -60,6 +63,26 @@ def run_figures(folder: str | os.PathLike[str], fold: Fold | Images | None = Non
     if labels is not None or prediction is not None:
         written.append(class_map_figure(labels, prediction, classes, run.figures / "class_map.png"))
     return written
+
+
+def _of_masks(run: RunFolder, evidence: Evidence, classes: list[str], split: str, fold: Any) -> list[Path]:
+    """What a finished run on masks allows; the worst images need the data and the trained network."""
+    from tricklab.lab.report.mask_run_figures import score_figures, worst_figures
+
+    result = evidence.result or {}
+    if not result.get("confusion"):
+        return []
+    unlabelled = (evidence.fact("data/unlabelled") or {}).get(split)
+    trivial = (result.get("trivial") or {}).get(f"{split}/miou")
+    confusion = np.asarray(result["confusion"])
+    written = score_figures(confusion, classes, run.figures, unlabelled=unlabelled, trivial=trivial)
+    if fold is None:
+        return written
+    from tricklab.tasks.mask_run import mask_run
+
+    network = mask_run(run)
+    ask = network.ask(network.settings.evaluate.method)
+    return written + worst_figures(ask, fold, split, run.scores(), classes, run.figures)
 
 
 def recorded_scores(run: RunFolder, split: str) -> ImageScores | None:

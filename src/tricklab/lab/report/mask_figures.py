@@ -61,6 +61,18 @@ def error_map(label: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return found
 
 
+def panels(one: ShownMask, colours: np.ndarray, step: int = 1) -> list[tuple[str, np.ndarray]]:
+    """Name and picture (height, width, 3), floats in 0..1, of image, label, prediction and errors.
+
+    Args:
+        colours: (K, 3) in 0..1.
+        step: only every so many rows and columns.
+    """
+    pixels, label, said = (array[::step, ::step] for array in (_grey_or_colour(one.pixels), one.label, one.prediction))
+    pictures = (pixels, overlay(pixels, label, colours), overlay(pixels, said, colours), error_map(label, said))
+    return list(zip(PANELS, pictures, strict=True))
+
+
 def mask_figure(shown: Sequence[ShownMask], classes: Sequence[str], title: str, path: Path) -> Path:
     """Draw a row for each image: the image, its label, its prediction and the errors; returns the PNG.
 
@@ -82,20 +94,17 @@ def mask_figure(shown: Sequence[ShownMask], classes: Sequence[str], title: str, 
     grid = made.subplots(len(shown), len(PANELS), squeeze=False, gridspec_kw={"height_ratios": heights})
     seen: set[int] = set()
     for one, row in zip(shown, grid, strict=True):
-        step = -(-max(one.label.shape) // LARGEST)
-        pixels, label, said = (
-            array[::step, ::step] for array in (_grey_or_colour(one.pixels), one.label, one.prediction)
-        )
-        seen |= set(np.unique(label).tolist()) | set(np.unique(said).tolist())
-        pictures = (pixels, overlay(pixels, label, colours), overlay(pixels, said, colours), error_map(label, said))
-        for axes, panel, picture in zip(row, PANELS, pictures, strict=True):
+        seen |= set(np.unique(one.label).tolist()) | set(np.unique(one.prediction).tolist())
+        for axes, (panel, picture) in zip(row, panels(one, colours, -(-max(one.label.shape) // LARGEST)), strict=True):
             axes.imshow(picture, interpolation="nearest")
-            axes.set_title(f"{one.name} {one.note}".strip() if panel == "image" else panel, fontsize=7.5, loc="left")
+            # a dollar sign would begin a formula
+            title = f"{one.name} {one.note}".strip().replace("$", r"\$") if panel == "image" else panel
+            axes.set_title(title, fontsize=7.5, loc="left")
             axes.set_xticks([])
             axes.set_yticks([])
-    entries = [(name, colours[k]) for k, name in enumerate(classes) if k in seen]
+    entries = [(name.replace("$", r"\$"), colours[k]) for k, name in enumerate(classes) if k in seen]
     if IGNORE in seen:
-        entries.append(("ignored", np.array(IGNORED)))
+        entries.append(("without a label", np.array(IGNORED)))
     handles = [
         Patch(facecolor=tuple(colour), label=name, edgecolor="#9aa4b1", linewidth=0.5) for name, colour in entries
     ]

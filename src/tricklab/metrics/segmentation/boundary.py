@@ -8,7 +8,6 @@ from scipy.spatial import KDTree
 from tricklab.errors import UserError
 from tricklab.metrics.segmentation.regions import IGNORE
 
-
 TOLERANCE = 0.0075
 """Share of the diagonal, as Csurka et al. take it."""
 
