@@ -169,8 +169,32 @@ def test_trap_c_the_record_says_which_parts_a_key_has_caught() -> None:
 
 def test_keys_never_multiply_and_the_first_of_equally_long_ones_decides() -> None:
     keys = {"back": {"lr_mult": 0.5}, "bone": {"lr_mult": 0.2}}
-    for interactions in ("ours", "theirs"):
-        assert settings(Network(), {"interactions": interactions}, keys)["backbone.conv.weight"] == (0.5, DECAY)
+    found = settings(Network(), {"interactions": "theirs"}, keys)
+    assert found["backbone.conv.weight"] == (0.5, DECAY)
+    found = settings(Network(), None, {"bn.w": {"lr_mult": 0.5}, "n.we": {"lr_mult": 0.2}, "rms.": {"lr_mult": 3.0}})
+    assert found["backbone.bn.weight"] == (0.5, DECAY)
+    assert found["backbone.dcn.weight"] == (0.2, DECAY)
+    with pytest.raises(UserError, match=r"custom_keys\.bone\.lr_mult: it decides no parameter"):
+        settings(Network(), None, keys)
+
+
+def test_a_key_that_other_keys_overrule_everywhere_is_an_error() -> None:
+    keys = {"head": {"lr_mult": 10.0}, "decode_head": {"lr_mult": 2.0}, "auxiliary_head": {"lr_mult": 3.0}}
+    with pytest.raises(UserError, match=r"custom_keys\.head\.lr_mult: it decides no parameter"):
+        settings(Network(), None, keys)
+    keys["head"] = {"lr_mult": 10.0, "decay_mult": 0.5}
+    with pytest.raises(UserError, match=r"custom_keys\.head\.lr_mult: it decides no parameter"):
+        settings(Network(), None, keys)
+    keys["head"] = {"decay_mult": 0.5}
+    assert settings(Network(), None, keys)["decode_head.weight"] == (2.0, 0.5 * DECAY)
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_factors_are_numbers(value: float) -> None:
+    with pytest.raises(UserError, match=r"paramwise\.bias_lr_mult: must not be negative, and a number"):
+        settings(Network(), {"bias_lr_mult": value})
+    with pytest.raises(UserError, match=r"custom_keys\.head\.lr: must not be negative, and a number"):
+        settings(Network(), None, {"head": {"lr": value}})
 
 
 def test_document_against_code_the_bias_of_a_norm() -> None:

@@ -41,7 +41,7 @@ def parameter_groups(
         Groups for a torch optimizer: ``params``, ``lr``, ``initial_lr``, ``weight_decay``, ``names``.
 
     Raises:
-        UserError: nothing can be trained, a key matches no parameter, a setting is unknown or negative, a rule
+        UserError: nothing can be trained, a key matches or decides nothing, a setting is unknown or negative, a rule
             multiplies a weight decay of 0, layers are to differ in a model of one layer, or a parameter with two names
             is to be treated in two ways.
     """
@@ -184,6 +184,12 @@ def _refuse(rules: Rules, names: list[str], weight_decay: float) -> None:
             f"the key {key!r} matches no trainable parameter",
             where=f"optimizer.custom_keys.{key}",
             fix=nearest(key, {part for name in names for part in (name, *name.split("."))}),
+        )
+    for rule in rules.overruled(names):
+        raise UserError(
+            "it decides no parameter: wherever the key matches, a longer one or one before it in the alphabet does",
+            where=f"optimizer.{rule}",
+            fix="leave it out",
         )
     if weight_decay == 0 and (found := rules.decaying()):
         raise UserError(

@@ -5,6 +5,7 @@ Names, arguments and meaning are those of OpenMMLab's ``paramwise_cfg`` (mmengin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal
@@ -73,6 +74,7 @@ class Rules:
     ``{backbone: {lr_mult: 0.1}}`` leaves ``norm_decay_mult`` in force, and of several keys in a name the longest *that
     names the rate* decides the rate, likewise the decay. With ``theirs`` the longest key decides both, what it does not
     name is times 1, and no other rule counts (mmengine issue 846). Of equally long keys the first in the alphabet wins.
+    Ours refuses what a key says if other keys decide it for every parameter that the key matches.
 
     Then for the rate: ``dcn_offset_lr_mult``, else ``bias_lr_mult``; for the decay the first of norm, depthwise, bias,
     flat. ``theirs`` asks for biases before depthwise convolutions and, against its documentation, gives a
@@ -148,6 +150,12 @@ class Rules:
         """Keys that are part of none of the names."""
         return [key for key in self.keys if not any(key in name for name in names)]
 
+    def overruled(self, names: list[str]) -> list[str]:
+        """What keys say and no parameter follows, such as ``custom_keys.head.lr_mult``; with ``theirs`` nothing."""
+        deciding = {change.rule for name in names for pair in (RATE, DECAY) if (change := self._key(name, pair))}
+        said = [rule for rule in self.names() if rule.startswith("custom_keys.")]
+        return [] if self.theirs else [rule for rule in said if rule not in deciding]
+
     def matching(self, name: str) -> list[str]:
         """The keys that are part of a name, in the order in which they are asked."""
         return [key for key in self._asked if key in name]
@@ -211,8 +219,8 @@ def _read(paramwise: Mapping[str, Any]) -> Paramwise:
     for name, value in paramwise.items():
         if name not in known:
             raise UserError(f"unknown rule {name!r}", where="optimizer.paramwise", fix=nearest(name, known))
-        if name.endswith("mult") and value is not None and value < 0:
-            raise UserError(f"must not be negative, not {value}", where=f"optimizer.paramwise.{name}")
+        if name.endswith("mult") and value is not None:
+            _check_amount(value, f"optimizer.paramwise.{name}")
     return Paramwise(**paramwise)
 
 
@@ -221,11 +229,15 @@ def _checked(key: str, found: Mapping[str, float]) -> dict[str, float]:
     for name, value in found.items():
         if name not in known:
             raise UserError(f"unknown setting {name!r}", where=where, fix=nearest(name, known))
-        if value < 0:
-            raise UserError(f"{name} must not be negative, not {value}", where=where)
+        _check_amount(value, f"{where}.{name}")
     for pair in (RATE, DECAY):
         if set(pair) <= found.keys():
             raise UserError(f"{pair[0]} and {pair[1]} cannot both hold", where=where, fix="give one of them")
     if not found:
         raise UserError("this key changes nothing", where=where, fix=f"give {', '.join(known)}")
     return dict(found)
+
+
+def _check_amount(value: float, where: str) -> None:
+    if not 0 <= value < math.inf:
+        raise UserError(f"must not be negative, and a number, not {value}", where=where)
