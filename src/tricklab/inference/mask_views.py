@@ -29,6 +29,8 @@ class MaskViews:
     many channels as the network has. OpenMMLab's ``SegTTAModel`` averages the sigmoids of sigmoids where there is one
     channel, which lie between 0.5 and 0.73: every pixel is foreground.
 
+    Classes that say left or right must not be mirrored: the left kidney of a mirrored image looks like the right one.
+
     Args:
         group: ``none``; ``flip``: also mirrored left and right; ``flips``: both axes and both together;
             ``rotations``: the four quarter turns; ``dihedral``: all eight.

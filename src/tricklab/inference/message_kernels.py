@@ -15,8 +15,11 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
-from tricklab.ops.selective_scan.lanes import LANES, load, store, where_positive
+from tricklab.ops.selective_scan.lanes import LANES, Lanes
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
@@ -28,29 +31,55 @@ def _compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(function, **options)
 
 
+def _place(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> tuple[Any, int]:
+    """A pointer to sixteen numbers of a flat contiguous array, and the bytes of one."""
+    vector = ir.VectorType(context.get_value_type(kind.dtype), LANES)
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [offset]), vector.as_pointer()), kind.dtype.bitwidth // 8
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, offset: Any) -> Any:
+    """``array[offset : offset + LANES]``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, align = _place(context, builder, signature.args[0], arguments[0], arguments[1])
+        return builder.load(pointer, align=align)
+
+    return Lanes(array.dtype)(array, types.intp), generate
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, offset: Any, lanes: Any) -> Any:
+    """Write ``array[offset : offset + LANES]``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, align = _place(context, builder, signature.args[0], arguments[0], arguments[1])
+        builder.store(arguments[2], pointer, align=align)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, Lanes(array.dtype)), generate
+
+
 @_compiled
 def exponents(
-    colours: Any, channels: Any, plane: Any, width: Any, shifts: Any, places: Any, limits: Any, table: Any, left: Any,
+    colours: Any, channels: Any, plane: Any, width: Any, shifts: Any, minus_places: Any, table: Any, left: Any,
     blocks: Any, first: Any, last: Any,
 ) -> None:  # fmt: skip
-    """Minus (|I_i - I_j|² + place of the pair) for each pixel and pair, into ``table`` (rows, pairs, width).
-
-    ``limits`` are 0, and: what lies below minus the second becomes minus the third.
-    """
+    """Minus (|I_i - I_j|² + place of the pair) for each pixel and pair, into ``table`` (rows, pairs, width)."""
     pairs = len(shifts)
     for y in range(first, last):
         for block in range(blocks):
             x = left + LANES * block
             i = y * width + x
             for p in range(pairs):
-                apart = load(colours, i, LANES) - load(colours, i + shifts[p], LANES)
-                found = apart * apart + places[p]
+                apart = load(colours, i) - load(colours, i + shifts[p])
+                found = minus_places[p] - apart * apart
                 for c in range(1, channels):
                     i_c = c * plane + i
-                    apart = load(colours, i_c, LANES) - load(colours, i_c + shifts[p], LANES)
-                    found = found + apart * apart
-                near, none = limits[0] - found, found * limits[0] - limits[2]
-                store(table, (y * pairs + p) * width + x, where_positive(near + limits[1], near, none), LANES)
+                    apart = load(colours, i_c) - load(colours, i_c + shifts[p])
+                    found = found - apart * apart
+                store(table, (y * pairs + p) * width + x, found)
 
 
 @_compiled
@@ -68,33 +97,33 @@ def gather(
             k = 0
             while k + 4 <= classes:
                 a, b, c, d = k * plane + i, (k + 1) * plane + i, (k + 2) * plane + i, (k + 3) * plane + i
-                sum_a, sum_b = load(total, a, LANES), load(total, b, LANES)
-                sum_c, sum_d = load(total, c, LANES), load(total, d, LANES)
+                sum_a, sum_b = load(total, a), load(total, b)
+                sum_c, sum_d = load(total, c), load(total, d)
                 for p in range(pairs):
                     shift, kernel = shifts[p], begin + p * width
-                    there = load(table, kernel, LANES)
-                    sum_a = sum_a + there * load(values, a + shift, LANES)
-                    sum_b = sum_b + there * load(values, b + shift, LANES)
-                    sum_c = sum_c + there * load(values, c + shift, LANES)
-                    sum_d = sum_d + there * load(values, d + shift, LANES)
-                    here = load(table, kernel - back[p], LANES)
-                    sum_a = sum_a + here * load(values, a - shift, LANES)
-                    sum_b = sum_b + here * load(values, b - shift, LANES)
-                    sum_c = sum_c + here * load(values, c - shift, LANES)
-                    sum_d = sum_d + here * load(values, d - shift, LANES)
-                store(total, a, sum_a, LANES)
-                store(total, b, sum_b, LANES)
-                store(total, c, sum_c, LANES)
-                store(total, d, sum_d, LANES)
+                    there = load(table, kernel)
+                    sum_a = sum_a + there * load(values, a + shift)
+                    sum_b = sum_b + there * load(values, b + shift)
+                    sum_c = sum_c + there * load(values, c + shift)
+                    sum_d = sum_d + there * load(values, d + shift)
+                    here = load(table, kernel - back[p])
+                    sum_a = sum_a + here * load(values, a - shift)
+                    sum_b = sum_b + here * load(values, b - shift)
+                    sum_c = sum_c + here * load(values, c - shift)
+                    sum_d = sum_d + here * load(values, d - shift)
+                store(total, a, sum_a)
+                store(total, b, sum_b)
+                store(total, c, sum_c)
+                store(total, d, sum_d)
                 k += 4
             while k < classes:
                 a = k * plane + i
-                sum_a = load(total, a, LANES)
+                sum_a = load(total, a)
                 for p in range(pairs):
                     shift, kernel = shifts[p], begin + p * width
-                    sum_a = sum_a + load(table, kernel, LANES) * load(values, a + shift, LANES)
-                    sum_a = sum_a + load(table, kernel - back[p], LANES) * load(values, a - shift, LANES)
-                store(total, a, sum_a, LANES)
+                    sum_a = sum_a + load(table, kernel) * load(values, a + shift)
+                    sum_a = sum_a + load(table, kernel - back[p]) * load(values, a - shift)
+                store(total, a, sum_a)
                 k += 1
 
 
@@ -112,14 +141,14 @@ def blur(
             row = k * plane + y * width + left
             for block in range(line_blocks):
                 i = row - radius + LANES * block
-                found = load(values, i, LANES)
+                found = load(values, i)
                 for d in range(1, radius + 1):
-                    both = load(values, i - d * width, LANES) + load(values, i + d * width, LANES)
+                    both = load(values, i - d * width) + load(values, i + d * width)
                     found = found + both * taps[d]
-                store(line, LANES * block, found, LANES)
+                store(line, LANES * block, found)
             for block in range(blocks):
                 x = radius + LANES * block
-                found = load(line, x, LANES) - load(values, row + LANES * block, LANES)
+                found = load(line, x) - load(values, row + LANES * block)
                 for d in range(1, radius + 1):
-                    found = found + (load(line, x - d, LANES) + load(line, x + d, LANES)) * taps[d]
-                store(total, row + LANES * block, found, LANES)
+                    found = found + (load(line, x - d) + load(line, x + d)) * taps[d]
+                store(total, row + LANES * block, found)

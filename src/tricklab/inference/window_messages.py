@@ -153,14 +153,12 @@ class CompiledMessages:
 
         colours = self.colours
         table = colours.new_zeros(self.rows - self.border, len(group), self.width)
-        places = np.array([(down**2 + right**2) / (2 * self.terms.position**2) for down, right in group])
+        places = [(down**2 + right**2) / (2 * self.terms.position**2) for down, right in group]
+        minus = -np.array(places, dtype=self.taps.dtype)
+        shifts = self._shifts(group)
+        self._by_rows(exponents, _flat(colours), len(colours), self.plane, self.width, shifts, minus, _flat(table))
         # an exponential that is 0, so that no product becomes a denormal number
-        limits = np.array([0, FARTHEST, 1e4])
-        numbers = (array.astype(self.taps.dtype) for array in (places, limits))
-        self._by_rows(
-            exponents, _flat(colours), len(colours), self.plane, self.width, self._shifts(group), *numbers, _flat(table)
-        )
-        return table.exp_()
+        return functional.threshold_(table, -FARTHEST, -1e4).exp_()
 
     def _shifts(self, group: list[tuple[int, int]]) -> np.ndarray:
         return np.array([down * self.width + right for down, right in group])
