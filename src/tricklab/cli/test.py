@@ -23,7 +23,7 @@ TITLES = {
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="a finished run, or the folder of one run")],
+    run: Annotated[list[str], typer.Argument(help="a finished run, or the folder of one run; several: as an ensemble")],
     on: Annotated[str, typer.Option(help="which items: test, val or train")] = "test",
     top_k: Annotated[
         int | None, typer.Option(min=1, help="images: is the class among the k most probable? (5)")
@@ -32,6 +32,8 @@ def command(
         int, typer.Option(min=0, help="images: show where the network looks in so many of them, mistakes first")
     ] = 0,
     layer: Annotated[str | None, typer.Option(help="with --grad-cam: the module whose map is shown")] = None,
+    average: Annotated[str | None, typer.Option(help="several runs: mean of probabilities (default) or logits")] = None,
+    weights: Annotated[str | None, typer.Option(help="several runs: weight of each in the mean: 2,1")] = None,
     data: Annotated[str | None, typer.Option(help="folder of the data files, if they have moved")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (those of the run)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
@@ -42,6 +44,10 @@ def command(
 
     Of masks IoU, accuracy, Dice and precision of every class, scores of all pixels and of images, and the worst images.
 
+    Several runs on images or masks, whatever their networks, are scored each alone and as an ensemble. The first run's
+    recipe says how they are asked. They must know the same classes, see images normalised alike, and have the same
+    images in the set: a network that was trained on one of them is refused.
+
     Each look at the test set is noted in the run's events: what has been looked at often is no test set any more.
 
     Examples:
@@ -51,6 +57,8 @@ def command(
       tricklab test runs/demo-1f3a2c/run/0 --on val --json
 
       tricklab test runs/plants-1f3a2c --grad-cam 12
+
+      tricklab test runs/roads-fcn runs/roads-pspnet --on val --average logits
     """
     from tricklab.cli.resume import single_run
     from tricklab.cli.test_images import add_images, figures_of
@@ -61,7 +69,28 @@ def command(
 
     if on not in ("test", "val", "train"):
         raise UserError(f"unknown set {on!r}", where="--on", fix="test, val or train")
-    folder = single_run(Path(run))
+    if len(run) > 1:
+        unfit = next((name for name, given in (("--grad-cam", grad_cam), ("--layer", layer)) if given), None)
+        if unfit is not None:
+            raise UserError("this is for one run", where=unfit)
+        from tricklab.cli.test_ensembles import show_ensemble, test_ensemble
+
+        found, kind = test_ensemble([Path(one) for one in run], on, average, weights, top_k, data, threads)
+        if as_json:
+            print(dumps(found, indent=2))
+            return
+        show_ensemble(found, kind)
+        if kind == "segmentation":
+            from tricklab.cli.test_masks import show_masks
+
+            show_masks(found)
+        else:
+            show(found)
+        return
+    for name, option in (("--average", average), ("--weights", weights)):
+        if option is not None:
+            raise UserError("this is for several runs", where=name)
+    folder = single_run(Path(run[0]))
     images = folder.recipe.get("task") == "classification"
     for name, given in (("--top-k", top_k), ("--grad-cam", grad_cam), ("--layer", layer)):
         if given and not images:
@@ -76,10 +105,16 @@ def command(
     evaluation = loaded.evaluate(on)
     if folder.recipe.get("task") == "segmentation":
         from tricklab.cli.test_masks import figures_of_masks, report_masks, show_masks
+        from tricklab.tasks.window_agreement import agreement_of_run
 
         masks = report_masks(loaded, evaluation)
         masks["figures"] = [str(path) for path in figures_of_masks(loaded, evaluation)]
+        fold = vars(loaded.task)["fold"]
+        apart = agreement_of_run(loaded.model, loaded.prepared.settings.evaluate, fold, on)
+        masks["other_windows"] = apart and apart.as_data()
         print(dumps(masks, indent=2)) if as_json else show_masks(masks)
+        if apart is not None and not as_json:
+            print(f"asked in windows of another size ({apart.images} images): {apart}")
         return
     found = report(loaded, evaluation)
     if images:

@@ -51,9 +51,13 @@ class LoadedRun:
         Raises:
             UserError: the split is empty.
         """
-        chosen = self.prepared.settings.evaluate
         if split == "test":
             self.run.event("test_touched", step=(self.run.result() or {}).get("steps"), by="test")
+        return self.scored(split)
+
+    def scored(self, split: str) -> Evaluation:
+        """The same, without a note in the events: for one of several models that are scored in one look."""
+        chosen = self.prepared.settings.evaluate
         if is_classical(self.prepared):
             return self.task.evaluate_classical(self.model, split)
         with flushing_denormals(), evaluating(self.model):
