@@ -43,6 +43,17 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
         "task": "segmentation", "model.decode_head.type": "PSPHead", "model.backbone.depth": 50,
         "model.backbone.dilations": [1, 1, 2, 4], "optimizer.type": "SGD", "metric.monitor": "val/miou",
     },
+    "cityscapes-pspnet-r50": {
+        "task": "segmentation", "data.images.type": "CityscapesMasks", "data.crop": [512, 1024],
+        "model.decode_head.type": "PSPHead", "model.backbone.dilations": [1, 1, 2, 4], "optimizer.lr": 0.01,
+        "schedule.0.eta_min_ratio": 0.01, "train.iterations": 40000, "train.batch_size": 8, "losses.1.weight": 0.4,
+    },
+    "drive-unet-s5": {
+        "task": "segmentation", "data.images.type": "DriveMasks", "data.crop": [64, 64], "data.split.val": 0.25,
+        "model.backbone.type": "UNet", "model.backbone.num_stages": 5, "train.iterations": 40000,
+        "train.batch_size": 16, "evaluate.window": [64, 64], "evaluate.stride": [42, 42], "evaluate.blend": "mean",
+        "metric.monitor": "val/mdice",
+    },
     "drive-unet": {
         "task": "segmentation", "data.images.type": "DriveMasks", "data.split.val": 0.25,
         "model.backbone.type": "UNet", "evaluate.method": "slide", "evaluate.window": [128, 128],
@@ -69,7 +80,8 @@ def test_a_shipped_recipe_follows_its_protocol(name: str) -> None:
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_without_a_validation_set_nothing_is_monitored_on_it(name: str) -> None:
     recipe = resolve(load(name))
-    validated = recipe.get("data.split.val", None) or recipe.get("data.images.type", None) == "CamVidMasks"
+    given = recipe.get("data.images.type", None) in ("CamVidMasks", "CityscapesMasks")
+    validated = recipe.get("data.split.val", None) or given
     assert recipe.get("metric.monitor").startswith("val/" if validated else "test/")
 
 
