@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.doctor.image_cases import IMAGE_CASES
+from tests.doctor.mask_cases import MASK_CASES
 from tricklab.doctor import Finding, Rule, all_rules, run_rules
 from tricklab.records import Evidence
 
@@ -101,6 +102,7 @@ CASES: dict[str, tuple[Evidence, Evidence]] = {
         evidence(facts={"data/class_counts": {"train": [39, 134, 62]}}),
     ),
     **IMAGE_CASES,
+    **MASK_CASES,
 }  # fmt: skip
 
 

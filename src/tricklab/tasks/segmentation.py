@@ -24,6 +24,7 @@ from tricklab.registry import component
 from tricklab.seeds import Seeds
 from tricklab.tasks.base import Evaluation
 from tricklab.tasks.mask_evaluation import evaluate_masks
+from tricklab.tasks.mask_facts import mask_facts
 from tricklab.tasks.mask_network import asked_of_network, sliding_of
 from tricklab.tasks.networks import build_with_inserts
 
@@ -120,6 +121,7 @@ class SegmentationTask:
         weights = {name: getattr(term, "class_weight", None) for name, term in terms}
         return {
             **self.fold.facts,
+            **mask_facts(self.fold),
             "data/epoch_class_counts": self.fold.targets["train"][torch.from_numpy(order)].sum(dim=0).tolist(),
             "loss/class_weights": {
                 name: weight.tolist() if isinstance(weight, Tensor) else None for name, weight in weights.items()

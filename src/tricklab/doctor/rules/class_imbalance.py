@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from tricklab.doctor.counted import kind_of_data
 from tricklab.doctor.finding import Finding, Phase, Rule
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class EmptyClass(Rule):
         return Finding(
             self.id,
             "warning",
-            f"classes without {'an image' if names else 'a pixel'} ({text})",
+            f"classes without {'an image' if kind_of_data(evidence) == 'images' else 'a pixel'} ({text})",
             {"empty": empty},
             ("the split left the class on one side", "the class is too small for the share"),
             "tricklab data split shows it; another block draws another split",
@@ -53,14 +54,20 @@ class ClassImbalance(Rule):
         row = [count for count in (evidence.fact("data/class_counts") or {}).get("train", []) if count]
         if len(row) < 2 or max(row) / min(row) <= self.ratio:
             return None
-        images = evidence.fact("data/class_names") is not None
-        metric, items = ("balanced_accuracy", "images") if images else ("aa", "pixels")
+        kind = kind_of_data(evidence)
+        metric, items, cure = {
+            "images": ("balanced_accuracy", "images", "+class_balanced"),
+            "masks": ("miou", "pixels", "+class_weights"),
+            "scene": ("aa", "pixels", "+class_balanced"),
+        }[kind]
+        asked = (evidence.recipe.get("metric") or {}).get("monitor") == f"val/{metric}"
         return Finding(
             self.id,
             "note",
             f"the commonest class has {max(row) / min(row):.0f} times the training {items} of the rarest ({min(row)})",
             {"largest": max(row), "smallest": min(row)},
             ("overall accuracy hardly sees rare classes",),
-            f"read average accuracy ({metric}) and the per-class table of `tricklab test`",
-            (f"metric.monitor=val/{metric}", "+class_balanced"),
+            f"read {'mean IoU' if kind == 'masks' else 'average accuracy'} ({metric}) and the per-class table of "
+            "`tricklab test`",
+            (cure,) if asked else (f"metric.monitor=val/{metric}", cure),
         )

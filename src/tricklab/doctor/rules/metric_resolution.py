@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 class MetricResolution(Rule):
-    """The binomial standard error of the evaluated set at 90 % accuracy exceeds half of the declared delta."""
+    """The standard error of the evaluated set exceeds half of the declared delta.
+
+    Of accuracies it is the binomial one at 90 %, before anything is trained; of masks that over the images that were
+    scored, where the evaluation has found it.
+    """
 
     id: ClassVar[str] = "D15"
-    phases: ClassVar[tuple[Phase, ...]] = ("before",)
+    phases: ClassVar[tuple[Phase, ...]] = ("before", "evaluation")
 
     def __init__(self, accuracy: float = 0.9) -> None:
         self.accuracy = accuracy
@@ -24,12 +28,15 @@ class MetricResolution(Rule):
         metric = evidence.recipe.get("metric") or {}
         delta, monitor = metric.get("delta"), str(metric.get("monitor", ""))
         count = (evidence.fact("data/sizes") or {}).get(monitor.split("/")[0])
-        if not delta or not count or not monitor.endswith(("/oa", "/accuracy")):
+        if not delta or not count:
             return None
-        error = math.sqrt(self.accuracy * (1 - self.accuracy) / count)
-        if error <= delta / 2:
+        error = (evidence.fact("evaluate/standard_errors") or {}).get(monitor.partition("/")[2])
+        if error is None and monitor.endswith(("/oa", "/accuracy")):
+            error = math.sqrt(self.accuracy * (1 - self.accuracy) / count)
+        # nan: one image has no error
+        if error is None or not error > delta / 2:
             return None
-        needed = math.ceil(self.accuracy * (1 - self.accuracy) / (delta / 2) ** 2)
+        needed = math.ceil(count * (error / (delta / 2)) ** 2)
         return Finding(
             self.id,
             "note",
