@@ -158,7 +158,7 @@ class CompiledMessages:
         shifts = self._shifts(group)
         self._by_rows(exponents, _flat(colours), len(colours), self.plane, self.width, shifts, minus, _flat(table))
         # an exponential that is 0, so that no product becomes a denormal number
-        return functional.threshold_(table, -FARTHEST, -1e4).exp_()
+        return torch.threshold_(table, -FARTHEST, -1e4).exp_()
 
     def _shifts(self, group: list[tuple[int, int]]) -> np.ndarray:
         return np.array([down * self.width + right for down, right in group])
