@@ -1,43 +1,54 @@
-"""Distances to regions against scipy's exact ones, and what losses of distances are."""
+"""Distances to regions against all pairs of pixels, and what losses of distances are."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+
 import pytest
 import torch
-from scipy import ndimage
 
-from tricklab.losses.distance_maps import distance_to, rim_distance, signed_distance
+from tricklab.losses.distance_maps import distance_by_rows, distance_to, rim_distance, signed_distance
+
+Distance = Callable[[torch.Tensor], torch.Tensor]
 
 
 def regions(share: float, shape: tuple[int, ...] = (3, 2, 37, 53)) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(4)) < share
 
 
+@pytest.mark.parametrize("of", [distance_to, distance_by_rows])
 @pytest.mark.parametrize("share", [0.0005, 0.01, 0.5, 0.98])
-def test_distances_are_scipys(share: float) -> None:
+def test_distances_are_the_least_over_all_pixels(share: float, of: Distance) -> None:
     found = regions(share)
-    for region, distance in zip(found.flatten(0, 1), distance_to(found).flatten(0, 1), strict=True):
+    places = torch.stack(torch.meshgrid(torch.arange(37.0), torch.arange(53.0), indexing="ij"), dim=-1).double()
+    for region, distance in zip(found.flatten(0, 1), of(found).flatten(0, 1), strict=True):
         if not region.any():
             assert distance.isinf().all()
             continue
-        expected = ndimage.distance_transform_edt(~region.numpy())
-        np.testing.assert_allclose(distance.numpy(), expected, rtol=1e-6)
+        expected = torch.cdist(places.flatten(0, 1), places[region]).amin(dim=1).view(37, 53)
+        torch.testing.assert_close(distance.double(), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_one_far_pixel_is_found_over_all_rows() -> None:
+@pytest.mark.parametrize("of", [distance_to, distance_by_rows])
+def test_one_far_pixel_is_found_over_all_rows(of: Distance) -> None:
     region = torch.zeros(2, 100, 7, dtype=torch.bool)
     region[0, 99, 6] = True
     region[1, :, 0] = True
-    found = distance_to(region)
+    found = of(region)
     assert found[0, 0, 0].item() == pytest.approx((99**2 + 6**2) ** 0.5)
     assert found[1].equal(torch.arange(7.0).expand(100, 7))
 
 
-def test_maps_of_one_row_one_column_and_none() -> None:
-    assert distance_to(torch.tensor([[False, True, False, False]])).tolist() == [[1.0, 0.0, 1.0, 2.0]]
-    assert distance_to(torch.tensor([[False], [True], [False]])).tolist() == [[1.0], [0.0], [1.0]]
-    assert distance_to(torch.zeros(0, 4, 5, dtype=torch.bool)).shape == (0, 4, 5)
+@pytest.mark.parametrize("of", [distance_to, distance_by_rows])
+def test_maps_of_one_row_one_column_and_none(of: Distance) -> None:
+    assert of(torch.tensor([[False, True, False, False]])).tolist() == [[1.0, 0.0, 1.0, 2.0]]
+    assert of(torch.tensor([[False], [True], [False]])).tolist() == [[1.0], [0.0], [1.0]]
+    assert of(torch.zeros(0, 4, 5, dtype=torch.bool)).shape == (0, 4, 5)
+
+
+def test_a_map_that_is_cut_out_of_another_is_measured_alone() -> None:
+    region = regions(0.1)[:, 1:, 3:20, ::2]
+    assert distance_to(region).equal(distance_to(region.clone()))
 
 
 def test_the_rim_has_0_and_the_inside_is_negative() -> None:

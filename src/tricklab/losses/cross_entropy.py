@@ -70,6 +70,15 @@ class CrossEntropyLoss(PixelLoss):
         binary = functional.softplus(logits) - logits * self._smoothed(shares)
         return (binary * of_class.sum(dim=1, keepdim=True)).mean(dim=1)
 
+    def log_chance(
+        self, losses: torch.Tensor, logits: torch.Tensor, batch: Mapping[str, Any], scoring: Scoring
+    ) -> torch.Tensor:
+        """(N, ...) logarithm of the probability of the true class: minus the loss, where nothing is added to it."""
+        plain = self.class_weight is None and not self.label_smoothing and batch.get("soft_target") is None
+        if plain and scoring != "sigmoid":
+            return -losses.detach()
+        return super().log_chance(losses, logits, batch, scoring)
+
     def _of_classes(self, logits: torch.Tensor, batch: Mapping[str, Any], reduction: str) -> torch.Tensor:
         return functional.cross_entropy(
             logits,

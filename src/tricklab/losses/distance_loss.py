@@ -10,6 +10,7 @@ import torch
 from tricklab.errors import UserError
 from tricklab.losses.chosen_classes import check_classes, chosen_classes
 from tricklab.losses.pixel_loss import PixelLoss
+from tricklab.losses.soft_targets import over_classes
 from tricklab.losses.targets import Scoring, distribution, one_class_each
 
 
@@ -60,5 +61,9 @@ class DistanceLoss(PixelLoss):
         truth = distribution(logits, batch, self.ignore_index)[:, classes] > 0
         found = self.of_maps(probability, truth, known.unsqueeze(1))
         weight = self.weights_of(logits)
-        share = logits.new_ones(len(classes)) if weight is None else weight[classes]
-        return torch.einsum("nkhw,k->nhw", found, share / share.sum()).where(known, 0)
+        if weight is None:
+            return found.mean(dim=1).where(known, 0)
+        # no matrix product: automatic mixed precision would take half-precision numbers for it, and distances overflow
+        total = (found * over_classes(weight[classes], found)).sum(dim=1)
+        over = weight[classes].sum()
+        return (total / over.where(over > 0, 1)).where(known, 0)

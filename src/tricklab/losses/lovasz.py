@@ -43,29 +43,50 @@ class LovaszLoss(RegionLoss):
         if regions.hinge is None:
             errors = (regions.truth - regions.probability).abs()
         else:
-            errors = 1 - (2 * regions.truth - 1) * regions.hinge
+            errors = functional.relu(1 - (2 * regions.truth - 1) * regions.hinge)
         # uncounted pixels come last: there they change no index of those before them
-        order = errors.masked_fill(~regions.counted, -torch.inf).argsort(dim=2, descending=True, stable=True)
-        truth = (regions.truth * regions.counted).gather(2, order)
-        counted = regions.counted.expand_as(order).gather(2, order)
-        slope = jaccard_slope(truth, counted)
-        return (functional.relu(errors).gather(2, order) * slope).sum(dim=2)
+        order = falling_order(errors.detach().masked_fill(~regions.counted, -1))
+        truth = ((regions.truth > 0) & regions.counted).gather(2, order)
+        counted = torch.arange(order.shape[2], device=order.device) < regions.counted.sum(dim=2, keepdim=True)
+        return (errors.gather(2, order) * jaccard_slope(truth, counted, errors.dtype)).sum(dim=2)
 
 
-def jaccard_slope(truth: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+def falling_order(errors: torch.Tensor) -> torch.Tensor:
+    """Indices (..., P) int64 of errors from 0 up in falling order, of equal ones the first first, then those below 0.
+
+    On a CPU the bits of a float32 and its place are sorted as one integer, which is several times as fast.
+
+    >>> falling_order(torch.tensor([0.5, -1.0, 0.7, 0.5]))
+    tensor([2, 0, 3, 1])
+    """
+    if errors.device.type != "cpu" or errors.dtype != torch.float32:
+        return errors.argsort(dim=-1, descending=True, stable=True)
+    # the bits of a number from 0 up grow with it, and those of all below 0 are a negative integer
+    keys = errors.contiguous().view(torch.int32).long().neg_().bitwise_left_shift_(32)
+    keys |= torch.arange(errors.shape[-1])
+    keys.numpy().sort(axis=-1)
+    return keys.bitwise_and_(2**32 - 1)
+
+
+def jaccard_slope(truth: torch.Tensor, counted: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """How the Jaccard loss grows with each further wrong pixel, in order of falling errors.
 
+    With what is found so far, I pixels in common and U together, a pixel of the class adds 1 / U, another one
+    I / (U (U - 1)). Published code takes differences of 1 - I / U instead, which float32 cannot tell apart where pixels
+    are many: of a million, a slope may be wrong by a tenth.
+
     Args:
-        truth: (..., P) 1 where the pixel is of the class, uncounted ones 0.
+        truth: bool (..., P), whether the pixel is of the class; no uncounted one is.
         counted: bool (..., P).
 
-    >>> jaccard_slope(torch.tensor([1.0, 0.0, 1.0]), torch.ones(3, dtype=torch.bool))
+    >>> jaccard_slope(torch.tensor([True, False, True]), torch.ones(3, dtype=torch.bool))
     tensor([0.5000, 0.1667, 0.3333])
     """
-    total = truth.sum(dim=-1, keepdim=True)
-    both = total - truth.cumsum(dim=-1)
-    either = total + (counted.to(truth.dtype) - truth).cumsum(dim=-1)
-    jaccard = 1 - both / either.where(either > 0, 1)
+    total = truth.sum(dim=-1, keepdim=True, dtype=torch.int32)
+    both = (total - truth.cumsum(dim=-1, dtype=torch.int32)).to(dtype)
+    either = (total + (counted & ~truth).cumsum(dim=-1, dtype=torch.int32)).to(dtype)
+    slope = torch.where(truth, 1, both / (either - 1).clamp(min=1)) / either.clamp(min=1)
     # where nothing is of the class the loss of one wrong pixel is 1 already
-    slope = torch.cat([jaccard[..., :1], jaccard[..., 1:] - jaccard[..., :-1]], dim=-1)
-    return slope.where(counted, 0)
+    first = torch.zeros_like(truth)
+    first[..., 0] = True
+    return torch.where(first & (total == 0), 1, slope).where(counted, 0)

@@ -11,7 +11,7 @@ from torch import nn
 from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.losses.class_weights import Weighting, check_beta, resolve_weights
-from tricklab.losses.soft_targets import soft_target_of
+from tricklab.losses.soft_targets import over_classes, soft_target_of
 from tricklab.losses.targets import NO_LABEL, Scoring, class_scores, known_pixels, log_chance, scoring_of
 from tricklab.observe import observe
 from tricklab.registry import Kind, component_base
@@ -100,6 +100,12 @@ class PixelLoss(Loss):
         """The sum of ``losses``."""
         return self.losses(logits, batch, scoring).sum()
 
+    def log_chance(
+        self, losses: torch.Tensor, logits: torch.Tensor, batch: Mapping[str, Any], scoring: Scoring
+    ) -> torch.Tensor:
+        """(N, ...) logarithm of the probability of the true class, for samplers. ``losses`` are those of the pixels."""
+        return log_chance(logits, batch, self.ignore_index, scoring)
+
     def per_pixel(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
         """The loss of each pixel (N, ...), class weights included, before any sampler and divisor; 0 if unlabelled."""
         return self.losses(class_scores(logits), batch, self.scoring(logits))
@@ -118,7 +124,7 @@ class PixelLoss(Loss):
             losses = self.losses(logits, batch, scoring)
             known = known_pixels(logits, batch, self.ignore_index)
             with torch.no_grad():
-                chance = log_chance(logits, batch, self.ignore_index, scoring)
+                chance = self.log_chance(losses, logits, batch, scoring)
             kept = self.sampler.kept(chance, losses.detach(), known)
             total = losses.where(kept, 0).sum()
             over = counted.where(kept, 0).sum() if self.sampler.divisor == "kept" else over
@@ -131,7 +137,7 @@ class PixelLoss(Loss):
             return logits.new_ones(logits.shape[:1] + logits.shape[2:])
         weight = self.weights_of(logits) if self.divisor == "weights" else None
         if soft is not None:
-            return soft.sum(dim=1) if weight is None else torch.einsum("nk...,k->n...", soft, weight)
+            return soft.sum(dim=1) if weight is None else (soft * over_classes(weight, soft)).sum(dim=1)
         target = batch["target"]
         known = target != self.ignore_index
         return known.to(logits.dtype) if weight is None else weight[target.where(known, 0)].where(known, 0)

@@ -37,8 +37,8 @@ def known_pixels(logits: torch.Tensor, batch: Mapping[str, Any], ignore_index: i
     soft = soft_target_of(batch, logits)
     if soft is not None:
         return soft.sum(dim=1) > 0
-    known: torch.Tensor = batch["target"] != ignore_index
-    return known
+    target: torch.Tensor = batch["target"]
+    return target != ignore_index
 
 
 def distribution(logits: torch.Tensor, batch: Mapping[str, Any], ignore_index: int) -> torch.Tensor:
@@ -48,8 +48,8 @@ def distribution(logits: torch.Tensor, batch: Mapping[str, Any], ignore_index: i
         return soft
     target = batch["target"]
     known = target != ignore_index
-    one_hot = functional.one_hot(target.where(known, 0), logits.shape[1]).movedim(-1, 1)
-    return one_hot.to(logits.dtype) * known.unsqueeze(1)
+    share = known.unsqueeze(1).to(logits.dtype)
+    return torch.zeros_like(logits).scatter_(1, target.where(known, 0).unsqueeze(1), share)
 
 
 def log_chance(logits: torch.Tensor, batch: Mapping[str, Any], ignore_index: int, scoring: Scoring) -> torch.Tensor:
