@@ -14,7 +14,10 @@ from tricklab.recipe.digest import digest
 from tricklab.records import Evidence, RunFolder
 
 RECIPE = RECIPES["segmentation"]
-NAMES = ["ohem", "focal", "dice", "lovasz", "boundary", "avg_non_ignore", "class_weights", "label_smoothing"]
+NAMES = [
+    "ohem", "focal", "dice", "jaccard", "tversky", "lovasz", "boundary", "hausdorff", "avg_non_ignore", "class_weights",
+    "label_smoothing",
+]  # fmt: skip
 
 
 def applied(texts: list[str], overrides: list[str] | None = None) -> tricks.Applied:
@@ -48,6 +51,21 @@ def test_losses_are_added_on_the_output_that_is_named_once() -> None:
     ]
     with pytest.raises(UserError, match="has a DiceLoss on main already"):
         applied(["+dice"], ["losses.2={type: DiceLoss}"])
+
+
+def test_tversky_hands_its_factors_on() -> None:
+    term = applied(["+tversky(alpha=0.1, beta=0.9, weight=2)"]).recipe.get("losses.2")
+    assert (term["type"], term["alpha"], term["beta"], term["weight"]) == ("TverskyLoss", 0.1, 0.9, 2.0)
+
+
+def test_effective_numbers_have_a_beta() -> None:
+    first = applied(["+class_weights(kind=effective, beta=0.999999)"]).recipe.get("losses.0")
+    assert (first["class_weight"], first["beta"]) == ("effective", 0.999999)
+    tversky = ["losses=[{type: TverskyLoss}]"]
+    first = applied(["+class_weights(kind=effective, beta=0.9)"], tversky).recipe.get("losses.0")
+    assert (first["class_weight"], first["beta"], first["class_beta"]) == ("effective", 0.7, 0.9)
+    with pytest.raises(UserError, match="only effective numbers have a beta, not balanced"):
+        applied(["+class_weights(beta=0.9)"])
 
 
 def test_avg_non_ignore_is_the_default_already() -> None:

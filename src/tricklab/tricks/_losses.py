@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-def with_loss(recipe: Recipe, kind: str, on: str, weight: float) -> Recipe:
-    """The recipe with one more loss; refuses a second of the kind on the output."""
+def with_loss(recipe: Recipe, kind: str, on: str, weight: float, **keys: float) -> Recipe:
+    """The recipe with one more loss and keys of its own; refuses a second of the kind on the output."""
     for place, term in enumerate(recipe.get("losses", [])):
         if (term["type"], term.get("on", "main")) == (kind, on):
             raise UserError(f"the recipe has a {kind} on {on} already", where=f"losses.{place}")
-    return recipe.append("losses", {"type": kind, "on": on, "weight": weight})
+    return recipe.append("losses", {"type": kind, "on": on, "weight": weight, **keys})
 
 
 def loss_is_trained(evidence: Evidence, kind: str, on: str) -> Proof:

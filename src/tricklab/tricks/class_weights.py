@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from tricklab.errors import UserError
 from tricklab.tricks._base import Proof, Recipe, trick
+from tricklab.tricks._types import Share
 
 if TYPE_CHECKING:
     from tricklab.records.evidence import Evidence
 
 
-@trick("class_weights", source="King & Zeng 2001 (balanced); Cui et al., CVPR 2019, arXiv 1901.05555 (effective)")
-def class_weights(recipe: Recipe, kind: Literal["balanced", "effective"] = "balanced") -> Recipe:
-    """Weight each class in the first loss by its rarity among the training samples.
+@trick("class_weights", source="King & Zeng 2001 (balanced); Cui et al., CVPR 2019 (effective); ENet, 2016 (log)")
+def class_weights(
+    recipe: Recipe, kind: Literal["balanced", "effective", "log"] = "balanced", beta: Share | None = None
+) -> Recipe:
+    """Weight each class in the first loss by its rarity among the training samples, such as pixels.
 
-    ``balanced``: n / (K n_c). ``effective``: by the effective number of samples with beta .999, which is milder for
-    small classes.
+    ``balanced``: n / (K n_c). ``log``: 1 / ln(1.02 + n_c / n), no class 36 times as heavy as another. ``effective``: by
+    the effective number of samples, (1 - beta^n_c) / (1 - beta), which is milder for small classes; where each class
+    has thousands, such as pixels, ``beta=0.999`` (the default) makes hardly a difference, .999999 does.
     """
-    return recipe.set("losses.0.class_weight", kind)
+    recipe = recipe.set("losses.0.class_weight", kind)
+    if beta is None:
+        return recipe
+    if kind != "effective":
+        raise UserError(f"only effective numbers have a beta, not {kind}", where="class_weights", fix="kind=effective")
+    # TverskyLoss calls its factor on what was missed beta
+    key = "class_beta" if recipe.get("losses.0.type", "") == "TverskyLoss" else "beta"
+    return recipe.set(f"losses.0.{key}", beta)
 
 
 @class_weights.probe(when="first_steps")
