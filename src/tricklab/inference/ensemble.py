@@ -92,7 +92,9 @@ class ModelEnsemble(nn.Module):
         shapes = sorted({tuple(one.shape) for one in logits})
         if len(shapes) > 1:
             raise UserError(
-                f"networks answer with {shapes[0]} and {shapes[1]}", where="ensemble", fix="the same classes"
+                f"networks answer with {shapes[0]} and {shapes[1]}",
+                where="ensemble",
+                fix="the same classes, in as many channels",
             )
         if self.average == "logits":
             return torch.stack([share * one.float() for share, one in zip(self.shares, logits, strict=True)]).sum(dim=0)
