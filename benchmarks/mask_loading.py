@@ -70,9 +70,13 @@ def draw_files(folder: Path, count: int) -> None:
 def ours(root: Path, crop: tuple[int, int], cache: Any) -> Callable[[list[dict[str, Any]]], MaskDataset]:
     """tricklab's training images, by their augmentation; the files are looked at once."""
     common: dict[str, Any] = {
-        "root": str(root), "images": {"type": "CamVidMasks"}, "crop": crop, "cache": cache,
-        "split": {"type": "RandomImages", "train": 0.9, "val": 0.1}, "normalise": {"mean": list(MEAN), "std": list(STD)},
-    }  # fmt: skip
+        "root": str(root),
+        "images": {"type": "CamVidMasks"},
+        "split": {"type": "RandomImages", "train": 0.9, "val": 0.1},
+        "crop": crop,
+        "cache": cache,
+        "normalise": {"mean": list(MEAN), "std": list(STD)},
+    }
     fold = SegmentationData(**common).prepare(Seeds(0, 0))
 
     def changed(augment: list[dict[str, Any]]) -> MaskDataset:

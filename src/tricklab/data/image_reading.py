@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from tricklab.errors import UserError
 
@@ -64,7 +64,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
 
 @contextlib.contextmanager
 def opened(
-    where: str, what: str = "image", first: Callable[[Image.Image], None] = lambda image: None
+    where: str, what: str = "image", first: Callable[[ImageFile.ImageFile], None] = lambda image: None
 ) -> Iterator[Image.Image]:
     """An image file with its pixels loaded; whatever is wrong with it becomes one clear error.
 

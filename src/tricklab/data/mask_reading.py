@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tricklab.data.formats.tiff_pages import read_tiff
 from tricklab.data.image_reading import opened, read_image, upright
@@ -119,7 +119,7 @@ def _only_tiff(where: str) -> bool:
 
 
 def _all_bands(where: Path) -> np.ndarray:
-    def refuse_others(image: Image.Image) -> None:
+    def refuse_others(image: ImageFile.ImageFile) -> None:
         # what Pillow would read is known before the pixels are loaded only
         if any("16" in str(tile[3]) for tile in image.tile) and image.mode in ("RGB", "RGBA", "LA"):
             raise UserError(

@@ -109,8 +109,8 @@ def _classes(
     rows: list[dict[str, Any]] = []
     for number, (name, value) in enumerate(zip(names, values, strict=True)):
         own = counts_NK[:, number]
-        row = {"name": name, "value": int(value), "images": int((own > 0).sum()), "pixels": int(pixels[number])}
-        row["share"] = row["pixels"] / total
+        row: dict[str, Any] = {"name": name, "value": int(value), "images": int((own > 0).sum())}
+        row |= {"pixels": int(pixels[number]), "share": float(pixels[number] / total)}
         for side in () if sides is None else _SIDES:
             row[f"{side or 'unused'}_images"] = int((own[sides == side] > 0).sum())
             row[f"{side or 'unused'}_pixels"] = int(own[sides == side].sum())
