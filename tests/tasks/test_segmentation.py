@@ -225,3 +225,12 @@ def test_a_loss_that_is_no_number_is_not_averaged_away() -> None:
 
     assert np.isfinite(task.evaluate(Told(task, "val").eval(), "val").values["loss"])
     assert np.isnan(task.evaluate(Broken(task, "val").eval(), "val").values["loss"])
+
+
+def test_what_normalisation_makes_of_the_training_images_is_a_fact() -> None:
+    task = task_of(data__normalise="half")
+    shown = task.facts()["data/normalised"]
+    values = torch.cat([task.fold.values("train", n)[0].flatten(1) for n in range(task.sizes()["train"])], dim=1)
+    assert shown["mean"] == pytest.approx(values.mean(dim=1).tolist(), abs=1e-4)
+    assert shown["std"] == pytest.approx(values.std(dim=1).tolist(), abs=1e-3)
+    assert "data/normalised" not in task_of().facts()

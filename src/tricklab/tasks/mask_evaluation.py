@@ -66,7 +66,7 @@ def evaluate_masks(
     arrays = {name: found[name].numpy() for name in _COUNTS}
     whole.extend(found["confusion"].sum(dim=0).numpy(), arrays)
     values = whole.values()
-    labelled, loss = arrays["truth"].any(axis=1), None
+    labelled, loss = arrays["truth"].sum(axis=1) > 0, None
     if terms:
         arrays["loss"] = found["loss"].numpy()
         # a loss that is no number on a labelled image makes the mean none
@@ -88,7 +88,7 @@ def evaluate_masks(
         },
         scoring={
             "boundary_tolerance": tolerance,
-            "images": len(labelled),
+            "images": len(arrays["truth"]),
             "images_without_labels": int((~labelled).sum()),
             "classes_left_out": left_out(whole.confusion, fold.classes),
         },

@@ -11,9 +11,11 @@ from PIL import Image
 from tricklab.errors import UserError
 from tricklab.lab.report.class_figure import class_figure
 from tricklab.lab.report.confusion_figure import confusion_figure
+from tricklab.lab.report.curve_figure import curve_figure
 from tricklab.lab.report.mask_figures import IGNORED, RIGHT, SHARE, WRONG, ShownMask, error_map, mask_figure, overlay
 from tricklab.lab.report.mask_page import mask_page
 from tricklab.lab.report.shown_masks import worst_first
+from tricklab.records import Evidence
 
 
 def test_an_overlay_colours_what_has_a_class_only() -> None:
@@ -120,3 +122,31 @@ def test_the_page_needs_nothing_else_and_escapes_names(tmp_path: Path) -> None:
     assert text.count("data:image/jpeg;base64,") == 1
     assert "http" not in text.replace("http-equiv", "")
     assert "There are none" in mask_page([], ["a", "b"], "t", "n", tmp_path / "none.html").read_text()
+
+
+def test_training_is_drawn_without_the_terms_that_no_evaluation_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.axes import Axes
+
+    drawn: dict[str, list[float]] = {}
+    plot = Axes.plot
+
+    def seen(self: Axes, x: object, y: np.ndarray, **options: object) -> object:
+        drawn[str(options["label"])] = list(y)
+        return plot(self, x, y, **options)
+
+    monkeypatch.setattr(Axes, "plot", seen)
+    written = texts(monkeypatch)
+    rows = [
+        {"phase": "train", "epoch": 1.0 + n, "step": n, "loss": 3.0, "loss/A.main": 2.0 - n, "loss/A.aux": 1.0 + n}
+        for n in range(2)
+    ]
+    rows.append({"phase": "val", "epoch": 2.0, "step": 2, "val/loss": 1.1, "val/miou": 0.5})
+    facts = {"evaluate/loss_terms": {"scored": ["A.main"], "left_out": ["A.aux"]}}
+    recipe = {"metric": {"monitor": "val/miou"}}
+    curve_figure(Evidence(rows=rows, facts=facts, recipe=recipe), tmp_path / "c.png")
+    assert drawn["training, per row"] == [2.0, 1.0]
+    assert "loss without A.aux" in written
+    curve_figure(Evidence(rows=rows, recipe=recipe), tmp_path / "c.png")
+    assert drawn["training, per row"] == [3.0, 3.0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tricklab.lab.report.canvas import BLUE, GREEN, ORANGE, SOFT, figure, plain_axes, save
 from tricklab.lab.report.series import points
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def curve_figure(evidence: Evidence, path: Path) -> Path:
-    """Draw the curves of a run's rows against epochs and return the PNG."""
+    """Draw the curves of a run's rows against epochs and return the PNG.
+
+    Where some terms of the loss exist in training only, such as auxiliary ones, the curve of training is without them:
+    it stands beside an evaluation that has none.
+    """
+    compared = _with_scored_terms(evidence)
     monitor = str((evidence.recipe.get("metric") or {}).get("monitor", "val/oa"))
     phase = monitor.partition("/")[0]
     made = figure(7.6, 6.6)
@@ -23,11 +29,12 @@ def curve_figure(evidence: Evidence, path: Path) -> Path:
     losses = made.add_subplot(grid[0])
     metric = made.add_subplot(grid[1], sharex=losses)
     rate = made.add_subplot(grid[2], sharex=losses)
-    plain_axes(losses, "loss")
+    left = (evidence.fact("evaluate/loss_terms") or {}).get("left_out") or []
+    plain_axes(losses, f"loss without {', '.join(left)}" if left else "loss")
     plain_axes(metric, monitor)
     plain_axes(rate, "learning rate")
-    drawn = _line(losses, evidence, "loss", "train", BLUE, "training, per row", faint=True)
-    drawn += _line(losses, evidence, "loss_mean", "train", BLUE, "training, mean of the epoch")
+    drawn = _line(losses, compared, "loss", "train", BLUE, "training, per row", faint=True)
+    drawn += _line(losses, compared, "loss_mean", "train", BLUE, "training, mean of the epoch")
     drawn += _line(losses, evidence, f"{phase}/loss", phase, ORANGE, "evaluation")
     _line(metric, evidence, monitor, phase, GREEN, "this run")
     averaged = f"{phase}/averaged_{monitor.partition('/')[2]}"
@@ -45,6 +52,24 @@ def curve_figure(evidence: Evidence, path: Path) -> Path:
     rate.set_xlabel("epochs", fontsize=9, color=SOFT)
     rate.set_ylim(bottom=0)
     return save(made, path)
+
+
+def _with_scored_terms(evidence: Evidence) -> Evidence:
+    """The evidence whose training rows have as their loss the sum of the terms that are evaluated too."""
+    terms = evidence.fact("evaluate/loss_terms") or {}
+    if not terms.get("left_out") or not terms.get("scored"):
+        return evidence
+    keys = [f"loss/{name}" for name in terms["scored"]]
+
+    def sums(row: dict[str, Any]) -> dict[str, Any]:
+        found = {}
+        for total, ending in (("loss", ""), ("loss_mean", "_mean")):
+            parts = [row.get(f"{key}{ending}") for key in keys]
+            if None not in parts:
+                found[total] = sum(parts)  # type: ignore[arg-type]
+        return {**row, **found}
+
+    return replace(evidence, rows=[sums(row) for row in evidence.rows])
 
 
 def _line(
