@@ -36,8 +36,8 @@ def _output(_module: nn.Module, _arguments: Any, output: Tensor) -> None:
 
 
 def _may_confuse(x: Tensor) -> bool:
-    # a compiled or exported graph has a backward of its own
-    return x.ndim > 3 and x.shape[0] == 1 and x.device.type == "cpu" and not torch.compiler.is_compiling()
+    # a compiled or exported graph has a backward of its own, and must not be asked how many images it has
+    return not torch.compiler.is_compiling() and x.ndim > 3 and x.shape[0] == 1 and x.device.type == "cpu"
 
 
 def _in_order(x: Tensor) -> Tensor:

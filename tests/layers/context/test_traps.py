@@ -223,3 +223,34 @@ def test_strip_pooling_changes_neither_its_input_nor_needs_twenty_pixels() -> No
         kept = x.clone()
         awake(name).train()(x)
         assert torch.equal(x, kept)
+
+
+def test_object_context_adds_nothing_at_the_start_and_shares_its_embedding() -> None:
+    block = build("OCNet", grids=[1, 2])
+    assert not any(stage(torch.randn(1, 16, 5, 4)).any() for stage in block.stages)
+    assert not [key for key in block.state_dict() if "query" in key]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_latent_node_that_no_pixel_takes_is_zero_and_not_nan(dtype: torch.dtype) -> None:
+    block = awake("LatentGNN", channels=16).eval()
+    for part in ("psi_v2l", "psi_l2v"):
+        torch.nn.init.constant_(block.LatentGNN_Kernel_0.get_submodule(part)[1].bias, -100.0)
+    with torch.autocast("cpu", dtype=torch.float16, enabled=dtype is torch.float16):
+        found = block.reconstruction(torch.randn(1, 16, 5, 4))
+    assert not found[:, :2].any()
+    assert found[:, 2:].any()
+    assert found.isfinite().all()
+
+
+def test_em_iterates_in_single_precision_under_autocast() -> None:
+    x, moved = 5 * torch.randn(2, 16, 6, 6), []
+    for enabled in (False, True):
+        block = build("EMAttention", num_bases=4, momentum=1.0).train()
+        torch.nn.init.dirac_(block.conv1.weight)
+        block.conv1.weight.data.round_()  # the projection keeps the input: rounding is left to the iterations
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            block(x.bfloat16().float())
+        assert block.mu.dtype is torch.float32
+        moved.append(block.mu)
+    torch.testing.assert_close(*moved, rtol=1e-5, atol=1e-6)

@@ -77,11 +77,13 @@ class EMAttention(ContextBlock):
     def reconstruction(self, x: Tensor) -> Tensor:
         """mu Z^T, (N, C, H, W)."""
         features = self.conv1(x)
-        again = torch._C._current_graph_task_id() != -1  # the recomputation of gradient checkpointing
+        again = (
+            not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
+        )  # checkpointing's second run
         with without_autocast(x):
             pixels_NCP = single(features).flatten(2)
             with torch.no_grad():
-                bases_NCK = (self.before if again else self.mu).to(pixels_NCP.dtype).expand(len(x), -1, -1)
+                bases_NCK = (self.before if again else self.mu).to(pixels_NCP.dtype).expand(x.shape[0], -1, -1)
                 for _ in range(self.num_stages):
                     taken_NPK = _taken(pixels_NCP, bases_NCK)
                     bases_NCK = _unit(pixels_NCP @ (taken_NPK / (1e-6 + taken_NPK.sum(dim=1, keepdim=True))))

@@ -102,9 +102,9 @@ class PSA(ContextBlock):
             index_JI, inside_JI = self._displacements(height, width, collects, mask_NMHW.device)
             # collecting, the target predicts; distributing, the source does
             logits_NJI = (
-                logits_NMP.gather(1, index_JI.expand(len(logits_NMP), -1, -1))
+                logits_NMP.gather(1, index_JI.expand(logits_NMP.shape[0], -1, -1))
                 if collects
-                else logits_NMP.transpose(1, 2).gather(2, index_JI.expand(len(logits_NMP), -1, -1))
+                else logits_NMP.transpose(1, 2).gather(2, index_JI.expand(logits_NMP.shape[0], -1, -1))
             )
             outside = float("-inf") if self.psa_softmax and self.empty == "excluded" else 0.0
             logits_NJI = logits_NJI.masked_fill(~inside_JI, outside)

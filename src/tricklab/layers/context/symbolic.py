@@ -94,7 +94,7 @@ class SGR(ContextBlock):
 
     def think(self, symbols_NMC: Tensor) -> Tensor:
         """The graph convolution, with the words beside the features."""
-        vectors_NMS = self.vectors.to(symbols_NMC.dtype).expand(len(symbols_NMC), -1, -1)
+        vectors_NMS = self.vectors.to(symbols_NMC.dtype).expand(symbols_NMC.shape[0], -1, -1)
         changed_NMC = self.graph(torch.cat([symbols_NMC, vectors_NMS], dim=2))
         return functional.relu(self.adjacency.to(changed_NMC.dtype) @ changed_NMC)
 

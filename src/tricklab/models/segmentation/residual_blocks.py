@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -43,10 +43,20 @@ class BlockStyle:
     dcn: Mapping[str, Any] | None = None
 
 
-class BasicBlock(nn.Module):
-    """Two 3 × 3 convolutions and a shortcut; the second one is not dilated, as in OpenMMLab."""
+class ResidualBlock(nn.Module):
+    """``relu(branch(x) + shortcut(x))``; a subclass adds the branch's layers and says how they run.
 
-    expansion = 1
+    Args:
+        inplanes: channels of the input.
+        planes: channels of the output, divided by ``expansion``.
+        stride, dilation: of the branch.
+        downsample: the shortcut; None: x itself.
+        style: what all blocks of the network have in common.
+        first: whether it is its stage's first block.
+    """
+
+    expansion: ClassVar[int]
+    norms: ClassVar[int]  # normalisations of the branch, which are counted from 1
 
     def __init__(
         self,
@@ -59,63 +69,71 @@ class BasicBlock(nn.Module):
         first: bool,
     ) -> None:
         super().__init__()
-        self._names = [f"{norm_name(style.norm_cfg)}{number}" for number in (1, 2)]
-        self.conv1 = _convolution(inplanes, planes, 3, stride, dilation)
-        self.add_module(self._names[0], build_norm(style.norm_cfg, planes))
-        self.conv2 = _convolution(planes, planes, 3)
-        self.add_module(self._names[1], build_norm(style.norm_cfg, planes))
-        self.out_channels = planes
+        self._names = [f"{norm_name(style.norm_cfg)}{number + 1}" for number in range(self.norms)]
+        self.out_channels, self.first_of_stage = planes * self.expansion, first
+        self._add_branch(inplanes, planes, stride, dilation, style)
         self.downsample = downsample
-        _zero(self.get_submodule(self._names[1]), style)
+        _zero(self.norm(self.norms), style)
+
+    def norm(self, number: int) -> nn.Module:
+        """The normalisation of this number."""
+        return self.get_submodule(self._names[number - 1])
 
     def forward(self, x: Tensor) -> Tensor:
-        first, second = (self.get_submodule(name) for name in self._names)
-        out = second(self.conv2(functional.relu(first(self.conv1(x)))))
-        return functional.relu(out + (x if self.downsample is None else self.downsample(x)))
+        return functional.relu(self.branch(x) + (x if self.downsample is None else self.downsample(x)))
+
+    def branch(self, x: Tensor) -> Tensor:
+        """What is added to the shortcut."""
+        raise NotImplementedError
+
+    def _add_branch(self, inplanes: int, planes: int, stride: int, dilation: int, style: BlockStyle) -> None:
+        raise NotImplementedError
+
+    def _add_norm(self, number: int, channels: int, style: BlockStyle) -> None:
+        self.add_module(self._names[number - 1], build_norm(style.norm_cfg, channels))
 
 
-class Bottleneck(nn.Module):
+class BasicBlock(ResidualBlock):
+    """Two 3 × 3 convolutions and a shortcut; the second one is not dilated, as in OpenMMLab."""
+
+    expansion, norms = 1, 2
+
+    def _add_branch(self, inplanes: int, planes: int, stride: int, dilation: int, style: BlockStyle) -> None:
+        self.conv1 = _convolution(inplanes, planes, 3, stride, dilation)
+        self._add_norm(1, planes, style)
+        self.conv2 = _convolution(planes, planes, 3)
+        self._add_norm(2, planes, style)
+
+    def branch(self, x: Tensor) -> Tensor:
+        found: Tensor = self.norm(2)(self.conv2(functional.relu(self.norm(1)(self.conv1(x)))))
+        return found
+
+
+class Bottleneck(ResidualBlock):
     """1 × 1, 3 × 3, 1 × 1 convolutions and a shortcut; the 3 × 3 one may be grouped, dilated, deformable."""
 
-    expansion = 4
+    expansion, norms = 4, 3
 
-    def __init__(
-        self,
-        inplanes: int,
-        planes: int,
-        stride: int,
-        dilation: int,
-        downsample: nn.Module | None,
-        style: BlockStyle,
-        first: bool,
-    ) -> None:
-        super().__init__()
-        abbreviation = norm_name(style.norm_cfg)
-        self._names = [f"{abbreviation}{number}" for number in (1, 2, 3)]
+    def _add_branch(self, inplanes: int, planes: int, stride: int, dilation: int, style: BlockStyle) -> None:
         self.width, inner = inner_widths(planes, style)
         before, within = (stride, 1) if style.caffe else (1, stride)
-        self.out_channels = planes * self.expansion
-        self.first_of_stage = first
         self.conv1 = _convolution(inplanes, inner, 1, before)
-        self.add_module(self._names[0], build_norm(style.norm_cfg, inner))
+        self._add_norm(1, inner, style)
         self._add_middle(within, dilation, style)
         self.conv3 = _convolution(inner, self.out_channels, 1)
-        self.add_module(self._names[2], build_norm(style.norm_cfg, self.out_channels))
-        self.downsample = downsample
-        _zero(self.get_submodule(self._names[2]), style)
+        self._add_norm(3, self.out_channels, style)
 
     def _add_middle(self, stride: int, dilation: int, style: BlockStyle) -> None:
         self.conv2 = spatial_convolution(self.width, stride, dilation, style)
-        self.add_module(self._names[1], build_norm(style.norm_cfg, self.width))
+        self._add_norm(2, self.width, style)
 
     def middle(self, x: Tensor) -> Tensor:
-        return functional.relu(self.get_submodule(self._names[1])(self.conv2(x)))
+        """The 3 × 3 convolution, normalised."""
+        return functional.relu(self.norm(2)(self.conv2(x)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        first, last = self.get_submodule(self._names[0]), self.get_submodule(self._names[2])
-        out = self.middle(functional.relu(first(self.conv1(x))))
-        out = last(self.conv3(out))
-        return functional.relu(out + (x if self.downsample is None else self.downsample(x)))
+    def branch(self, x: Tensor) -> Tensor:
+        found: Tensor = self.norm(3)(self.conv3(self.middle(functional.relu(self.norm(1)(self.conv1(x))))))
+        return found
 
 
 class Bottle2neck(Bottleneck):
