@@ -77,9 +77,8 @@ class EMAttention(ContextBlock):
     def reconstruction(self, x: Tensor) -> Tensor:
         """mu Z^T, (N, C, H, W)."""
         features = self.conv1(x)
-        again = (
-            not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
-        )  # checkpointing's second run
+        # gradient checkpointing runs this again within the backward pass
+        again = not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
         with without_autocast(x):
             pixels_NCP = single(features).flatten(2)
             with torch.no_grad():
