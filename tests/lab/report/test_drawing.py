@@ -142,3 +142,13 @@ def test_path_of_nothing_is_valid() -> None:
 
 def test_scale_of_a_single_value_does_not_divide_by_zero() -> None:
     assert Scale(1.0, 1.0, 0.0, 10.0)(1.0) == 0.0
+
+
+def test_a_name_that_is_too_long_keeps_both_ends() -> None:
+    from tricklab.lab.report.effects import shortened
+
+    names = [f"+distill(teacher=runs/almanac/recipe-32/baseline, mode={mode})" for mode in ("soft", "hard")]
+    cut = [shortened(name) for name in names]
+    assert [len(name) for name in cut] == [23, 23]
+    assert cut == ["+distill(teach…de=soft)", "+distill(teach…de=hard)"]
+    assert shortened("+swa(start=0.75)") == "+swa(start=0.75)"

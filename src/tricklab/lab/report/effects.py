@@ -42,9 +42,12 @@ class Arrow:
     p: float | None = None
 
 
-def shortened(text: str, length: int = 26) -> str:
-    """``text``, cut to ``length`` characters with an ellipsis."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+def shortened(text: str, length: int = 23) -> str:
+    """The beginning and the end of a text that is too long for the margin: arms often differ in their last argument."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) * 2 // 5
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
 
 
 def _row_label(text: str, x: float, y: float) -> Node:
