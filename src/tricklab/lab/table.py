@@ -21,6 +21,7 @@ _STYLES = {
     "not_live": "magenta",
 }
 TEXT_WIDTH = 120
+MORE_THAN_SMOKE = "at least 3 blocks for a direction, 5 for a verdict"
 
 
 def rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -55,7 +56,7 @@ def advice(trick: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     if verdict in ("hurts", "equivalent"):
         return "leave it out" if verdict == "hurts" else f"choose by cost: within ±{delta:g}"
     if verdict == "smoke":
-        return "at least 3 blocks for a direction, 5 for a verdict"
+        return MORE_THAN_SMOKE
     if result["early"]:
         return f"resume: {result['blocks']} of {result['blocks_declared']} blocks are complete"
     if trick["survives"] is False:

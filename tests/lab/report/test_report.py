@@ -172,9 +172,19 @@ def test_two_blocks_without_curves_or_delta(tmp_path: Path) -> None:
     write(folder)
     text = " ".join(" ".join(Page((folder / "report.html").read_text(encoding="utf-8")).text).split())
     assert "smoke" in text
+    assert "at least 3 blocks for a direction" in text
+    assert "no affordable number" not in text
     assert "Learning curves" not in text
     assert "Alone and in company" not in text
     assert "no δ declared" in text
+
+
+def test_one_block_says_what_it_lacks_and_not_that_nothing_would_help(tmp_path: Path) -> None:
+    folder = build(tmp_path / "one", ["+se"], design="add-one", blocks=1)
+    write(folder)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "at least 3 blocks for a direction, 5 for a verdict" in text
+    assert "no affordable number" not in text
 
 
 def test_running_experiment_says_that_it_is_not_complete(tmp_path: Path) -> None:

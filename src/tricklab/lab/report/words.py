@@ -7,6 +7,7 @@ from typing import Any
 
 from tricklab.lab.report.numbers import decimals_for, duration, interval, percent, plain, probability, signed
 from tricklab.lab.report.source import Source, ends
+from tricklab.lab.table import MORE_THAN_SMOKE
 
 SYMBOLS = {
     "helps": "▲",
@@ -133,7 +134,9 @@ def further(source: Source, trick: Mapping[str, Any]) -> str:
         return f"not shown to be worth δ = {source.delta:g}"
     if verdict == "equivalent" and source.delta:
         return f"whatever the difference is, it is smaller than δ = {source.delta:g}"
-    if verdict not in ("undecided", "screening", "smoke"):
+    if verdict == "smoke":
+        return MORE_THAN_SMOKE
+    if verdict not in ("undecided", "screening"):
         return ""
     if trick.get("futile") and verdict == "undecided":
         return f"an improvement of δ = {source.delta:g} is ruled out"
