@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import multiprocessing
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -91,6 +92,17 @@ def memory_row(name: str, peer: str, ours_bytes: int, peer_bytes: int, bar: floa
     """A line about memory."""
     numbers = {"ours_bytes": ours_bytes, "peer_bytes": peer_bytes, "ratio": peer_bytes / ours_bytes}
     return {"name": name, "peer": peer, **numbers, "bar": bar, **more}
+
+
+def medians_s(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median processor time of each way; they take turns, so that a busy machine disturbs all of them alike."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, way in ways.items():
+            start = time.process_time()
+            way()
+            times[name].append(time.process_time() - start)
+    return {name: statistics.median(found[1:]) for name, found in times.items()}
 
 
 def parser(about: str) -> argparse.ArgumentParser:

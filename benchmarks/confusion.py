@@ -10,14 +10,11 @@ turns, one thread.
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
-from _compare import parser, show, time_row
+from _compare import medians_s, parser, show, time_row
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from tricklab.metrics.segmentation import MaskScores
@@ -62,17 +59,6 @@ def ours(pairs: list[Pair], classes: int) -> MaskScores:
     for target, prediction in pairs:
         scores.add(target, prediction)
     return scores
-
-
-def medians_s(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median processor time of each way; they take turns."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
-        for name, way in ways.items():
-            start = time.process_time()
-            way()
-            times[name].append(time.process_time() - start)
-    return {name: statistics.median(found[1:]) for name, found in times.items()}
 
 
 def main() -> int:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
 from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from _compare import medians_s
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -79,17 +78,6 @@ def band_last(cube: Tensor, centres: Tensor, window: int, cube_HWB: Tensor) -> T
     first = (centres[:, 0] * width + centres[:, 1])[:, None] + torch.arange(window) * width
     found = rows.index_select(0, first.reshape(-1)).view(len(centres), window * window, bands)
     return found.transpose(1, 2).contiguous().view(len(centres), bands, window, window)
-
-
-def medians_s(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median processor time of each way; they take turns, so that a busy machine disturbs all of them alike."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
-        for name, way in ways.items():
-            start = time.process_time()
-            way()
-            times[name].append(time.process_time() - start)
-    return {name: statistics.median(found[1:]) for name, found in times.items()}
 
 
 def measure(bands: int, window: int, batch: int, repeats: int) -> list[dict[str, object]]:
