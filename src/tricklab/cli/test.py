@@ -73,9 +73,9 @@ def command(
         unfit = next((name for name, given in (("--grad-cam", grad_cam), ("--layer", layer)) if given), None)
         if unfit is not None:
             raise UserError("this is for one run", where=unfit)
-        from tricklab.cli.test_ensembles import show_ensemble, test_ensemble
+        from tricklab.cli.test_ensembles import scored_ensemble, show_ensemble
 
-        found, kind = test_ensemble([Path(one) for one in run], on, average, weights, top_k, data, threads)
+        found, kind = scored_ensemble([Path(one) for one in run], on, average, weights, top_k, data, threads)
         if as_json:
             print(dumps(found, indent=2))
             return

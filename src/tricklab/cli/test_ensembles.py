@@ -152,7 +152,7 @@ def _each(evaluation: Evaluation, masks: bool) -> np.ndarray:
     return (evaluation.predictions == evaluation.targets).astype(float)
 
 
-def test_ensemble(
+def scored_ensemble(
     folders: list[Path],
     split: str,
     average: str | None,

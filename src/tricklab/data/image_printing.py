@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tricklab.data.printed_list import print_list
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-_SHOWN = 10
 _SIDES = ("train", "val", "test", "unused")
 
 
@@ -19,12 +20,7 @@ def show_image_stats(console: Console, found: Mapping[str, Any]) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
     def listed(title: str, items: Sequence[str]) -> None:
-        if items:
-            line(title)
-            for item in items[:_SHOWN]:
-                line(f"  {item}")
-            if len(items) > _SHOWN:
-                line(f"  … and {len(items) - _SHOWN:,} more (--json lists all)")
+        print_list(console, title, items)
 
     line(found["folder"])
     show_image_split(console, found)
