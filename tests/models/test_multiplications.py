@@ -8,7 +8,7 @@ from torch import nn
 from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.layers.deformable_convolution import ModulatedDeformConv2dPack
-from tricklab.models.multiplications import count_macs
+from tricklab.models.multiplications import cost_of, count_macs
 
 
 def test_a_convolution_and_a_dense_layer_are_counted_by_hand() -> None:
@@ -42,7 +42,16 @@ def test_modes_and_weights_are_left_alone() -> None:
     assert all((tensor == before[name]).all() for name, tensor in model.state_dict().items())
 
 
-def test_a_network_that_needs_values_is_refused() -> None:
+def test_a_network_that_needs_values_computes_zeros() -> None:
     config = {"type": "GroupMamba", "embed_dims": [16, 16, 16, 16], "depths": [1, 1, 1, 1], "stem_hidden_dim": 4}
-    with pytest.raises(UserError, match="does not run on shapes alone"):
-        count_macs(registry.build("backbone", config, in_channels=3), 3, (32, 32))
+    model = registry.build("backbone", config, in_channels=3)
+    cost = cost_of(model, 3, (32, 64))
+    # the stem's first convolution: 7 x 7, at half the size
+    assert cost.parts["patch_embed1.conv.0"] == 16 * 32 * 49 * 3 * model.patch_embed1.conv[0].out_channels
+    assert cost.macs == sum(cost.of(name, module) for name, module in model.named_children())
+
+
+def test_an_impossible_size_is_refused() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 5))
+    with pytest.raises(UserError, match="does not compute 3 x 4 x 4"):
+        count_macs(model, 3, (4, 4))

@@ -30,7 +30,7 @@ COMMANDS = {
     },
     "What there is": {
         "tricks": "every trick, its arguments and its source",
-        "models": "every model and its source",
+        "models": "every model and its source, or what one costs",
         "recipes": "the recipes that come with tricklab",
         "explain": "where every value of a resolved recipe came from",
         "schema": "JSON Schema of recipes, for editors",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,28 +52,11 @@ def declare(
     Raises:
         UserError: a word that is neither a trick nor a value, or anything wrong in the recipe.
     """
-    from tricklab import tricks
-    from tricklab.errors import UserError
-    from tricklab.recipe import load
+    from tricklab.cli.recipe_words import applied_recipe
     from tricklab.records import RunFolder
 
     check_name(name)
-    source, *rest = words
-    if source.startswith("+") or "=" in source:
-        raise UserError(f"{source!r} is no recipe", where="the first word", fix="name the recipe first")
-    calls = [word for word in rest if word.startswith("+")]
-    values = [word for word in rest if not word.startswith("+") and "=" in word]
-    strange = [word for word in rest if word not in calls and word not in values]
-    if strange:
-        raise UserError(
-            f"{strange[0]!r} is neither a trick nor a value",
-            where="command line",
-            fix="write +trick, key=value or --without trick",
-        )
-    if data is not None:
-        values.append(f"data.root={json.dumps(str(Path(data).resolve()))}")
-    loaded = load(source, values, calls, without)
-    applied = tricks.apply(loaded)
+    loaded, applied = applied_recipe(words, without, data)
     chosen = name or f"{loaded.name}-{applied.recipe.digest('all')[:6]}"
     return RunFolder.create(
         Path(out) / chosen / "run" / str(block),

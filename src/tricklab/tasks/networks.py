@@ -53,5 +53,24 @@ def build_image_network(settings: Settings, seeds: Seeds, classes: int, size: tu
     return model
 
 
+def build_for_shape(settings: Settings, classes: int, channels: int, size: tuple[int, int]) -> nn.Module:
+    """The recipe's network with random weights, without any data.
+
+    Args:
+        classes: number of classes.
+        channels: of the input: colours of an image, bands of a window.
+        size: (height, width) of the images, crops or windows that it trains on.
+
+    Raises:
+        UserError: the model is no network, or not one for such an input.
+    """
+    height, width = size
+    square = {"bands": channels, "window": height} if height == width else {}
+    model = build_with_inserts(settings, Seeds(settings.seed, 0), classes, channels=channels, size=size, **square)
+    if not isinstance(model, nn.Module):
+        raise UserError(f"{settings.model['type']} is no network: it has no layers to count", where="model.type")
+    return model
+
+
 def _normalise_input(module: nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     return (getattr(module, RUNNING)(arguments[0]), *arguments[1:])
