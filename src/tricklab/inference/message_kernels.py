@@ -10,25 +10,15 @@ sixteen pixels, and what is written behind its end is in the border and never re
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from tricklab.ops.compiled import compiled
 from tricklab.ops.selective_scan.lanes import LANES, Lanes
-
-
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called; the machine code is kept beside the source or else in the user's cache folder."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(function, cache=True, **options)
-    except RuntimeError:  # neither place can be written
-        return numba.njit(function, **options)
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> tuple[Any, int]:
@@ -61,7 +51,7 @@ def store(typing_context: Any, array: Any, offset: Any, lanes: Any) -> Any:
     return types.void(array, types.intp, Lanes(array.dtype)), generate
 
 
-@_compiled
+@compiled
 def exponents(
     colours: Any, channels: Any, plane: Any, width: Any, shifts: Any, minus_places: Any, table: Any, left: Any,
     blocks: Any, first: Any, last: Any,
@@ -82,7 +72,7 @@ def exponents(
                 store(table, (y * pairs + p) * width + x, found)
 
 
-@_compiled
+@compiled
 def gather(
     table: Any, shifts: Any, back: Any, values: Any, plane: Any, width: Any, classes: Any, total: Any, left: Any,
     blocks: Any, first: Any, last: Any,
@@ -127,7 +117,7 @@ def gather(
                 k += 1
 
 
-@_compiled
+@compiled
 def blur(
     taps: Any, values: Any, plane: Any, width: Any, classes: Any, total: Any, left: Any, blocks: Any, first: Any,
     last: Any,

@@ -176,9 +176,9 @@ def test_without_numba_the_scan_says_so_once_and_goes_on(monkeypatch: pytest.Mon
 def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     from numba.core import caching
 
-    from tricklab.ops.selective_scan import cpu_kernels
+    from tricklab.ops.compiled import compiled
 
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
-    add = cpu_kernels._compiled(lambda x, y: x + y)
+    add = compiled(lambda x, y: x + y)
     assert add(2, 3) == 5
     assert not add.stats.cache_path

@@ -7,13 +7,12 @@ Images are uint8 (N, 3, H, W), contiguous; every kernel gives the same bytes as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+from tricklab.ops.compiled import compiled
+
 _f = np.float32
 # Pillow's mode L: whole numbers below 2^24, so float32 is exact
 _RED, _GREEN, _BLUE, _HALF, _SCALE = _f(19595), _f(38470), _f(7471), _f(32768), _f(1 / 65536)
@@ -21,25 +20,17 @@ _AT_ONCE = 2048  # pixels whose grey values stay in the nearest cache
 _LOW, _HIGH, _ONE, _ROUND = _f(0), _f(255), _f(1), _f(0.5)
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called; the machine code is kept beside the source or else in the user's cache folder."""
-    try:
-        return numba.njit(function, cache=True, **_OPTIONS)
-    except RuntimeError:  # neither place can be written
-        return numba.njit(function, **_OPTIONS)
-
-
-@_compiled
+@compiled
 def _grey(red: Any, green: Any, blue: Any) -> Any:
     return np.uint8((_f(red) * _RED + _f(green) * _GREEN + _f(blue) * _BLUE + _HALF) * _SCALE)
 
 
-@_compiled
+@compiled
 def _byte(value: Any) -> Any:
     return np.uint8(min(max(value, _LOW), _HIGH))
 
 
-@_compiled
+@compiled
 def luminance(images: Any, found: Any) -> None:
     """Grey values into ``found``, uint8 (N, P), of uint8 (N, 3, P)."""
     for n in range(images.shape[0]):
@@ -49,7 +40,7 @@ def luminance(images: Any, found: Any) -> None:
             grey[p] = _grey(red[p], green[p], blue[p])
 
 
-@_compiled
+@compiled
 def saturate(images: Any, factors: Any, found: Any) -> None:
     """Blends of each colour with its grey value, uint8 (N, 3, P)."""
     pixels = images.shape[2]
@@ -68,7 +59,7 @@ def saturate(images: Any, factors: Any, found: Any) -> None:
                     result[p] = _byte(grey[p] + factor * (_f(source[p]) - grey[p]))
 
 
-@_compiled
+@compiled
 def sharpen(images: Any, factors: Any, found: Any) -> None:
     """Blends of each byte with its 3 × 3 neighbourhood, centre 5 of 13, uint8 (N, 3, H, W), H and W 3 or more."""
     thirteen, five = _f(13), _f(5)
@@ -90,7 +81,7 @@ def sharpen(images: Any, factors: Any, found: Any) -> None:
                     row[x] = _byte(smooth + factor * (value - smooth))
 
 
-@_compiled
+@compiled
 def turn_hue(images: Any, turns: Any, found: Any) -> None:
     """Colours turned by a share of the circle, uint8 (N, 3, P); value and saturation stay."""
     two, four, six = _f(2), _f(4), _f(6)
@@ -115,7 +106,7 @@ def turn_hue(images: Any, turns: Any, found: Any) -> None:
                 found[n, c, p] = np.uint8(np.rint(high - chroma * weight))
 
 
-@_compiled
+@compiled
 def count_bytes(channels: Any, found: Any) -> None:
     """How often each byte stands in each channel: int64 (C, 256) of uint8 (C, P), four counts side by side."""
     parts = np.zeros((4, 256), dtype=np.int64)
@@ -133,7 +124,7 @@ def count_bytes(channels: Any, found: Any) -> None:
         found[c] = parts[0] + parts[1] + parts[2] + parts[3]
 
 
-@_compiled
+@compiled
 def look_up(channels: Any, tables: Any, found: Any) -> None:
     """Each channel through its table: uint8 (C, P) and (C, 256)."""
     for c in range(channels.shape[0]):
@@ -142,7 +133,7 @@ def look_up(channels: Any, tables: Any, found: Any) -> None:
             result[p] = table[source[p]]
 
 
-@_compiled
+@compiled
 def warp(images: Any, maps: Any, fill: Any, found: Any) -> None:
     """Bilinear affine maps, uint8 (N, 3, H, W); see :func:`tricklab.data.image_transforms.warping.warp`.
 
@@ -167,7 +158,7 @@ def warp(images: Any, maps: Any, fill: Any, found: Any) -> None:
                 _between(one, two, three, four, across, down, inside, fill[c], result[c, y])
 
 
-@_compiled
+@compiled
 def _find_places(matrix: Any, y: int, height: int, inside: Any, across: Any, down: Any, places: Any) -> None:
     """Of a row of the result: which pixels lie inside, their shares to the right and below, their four neighbours."""
     width = inside.size
@@ -189,14 +180,14 @@ def _find_places(matrix: Any, y: int, height: int, inside: Any, across: Any, dow
         below_left[x], below_right[x] = bottom * width + left, bottom * width + right
 
 
-@_compiled
+@compiled
 def _pick(channel: Any, places: Any, one: Any, two: Any, three: Any, four: Any) -> None:
     for x in range(one.size):
         one[x], two[x] = channel[places[0, x]], channel[places[1, x]]
         three[x], four[x] = channel[places[2, x]], channel[places[3, x]]
 
 
-@_compiled
+@compiled
 def _between(a: Any, b: Any, c: Any, d: Any, across: Any, down: Any, inside: Any, fill: Any, row: Any) -> None:
     """What lies between four pixels: a and b above, c and d below."""
     for x in range(row.size):

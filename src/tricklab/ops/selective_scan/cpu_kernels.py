@@ -10,14 +10,13 @@ computes a tile's states again, then walks it backwards. Channels are the parall
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numba.core import types
 from numba.extending import overload
 
+from tricklab.ops.compiled import OPTIONS, compiled
 from tricklab.ops.selective_scan.lanes import (
     LANES,
     half_power_of_two,
@@ -32,17 +31,6 @@ from tricklab.ops.selective_scan.lanes import (
     total,
     where_positive,
 )
-
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-
-
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called; the machine code is kept beside the source or else in the user's cache folder."""
-    try:
-        return numba.njit(function, cache=True, **_OPTIONS)
-    except RuntimeError:  # neither place can be written
-        return numba.njit(function, **_OPTIONS)
-
 
 _f = np.float32
 _ZERO, _ONE, _TWO = _f(0), _f(1), _f(2)
@@ -62,7 +50,7 @@ def _log_one_plus(value: Any) -> Any:
     raise NotImplementedError
 
 
-@overload(_exponential, jit_options=_OPTIONS)
+@overload(_exponential, jit_options=OPTIONS)
 def _exponential_for(value: Any) -> Any:
     """float32: within 1.5 units in the last place, 0 below about 2⁻¹²⁵, NaN stays; short chains, not few products."""
     if value.scalar != types.float32:
@@ -85,7 +73,7 @@ def _exponential_for(value: Any) -> Any:
     return exponential
 
 
-@overload(_log_one_plus, jit_options=_OPTIONS)
+@overload(_log_one_plus, jit_options=OPTIONS)
 def _log_one_plus_for(value: Any) -> Any:
     """log(1 + value) for values in [0, 1], accurate near 0 too."""
     if value.scalar != types.float32:
@@ -150,7 +138,7 @@ def _steps(
             store(steps, i * padded + k, dt, LANES)
 
 
-_rows, _scratch, _steps = map(_compiled, (_rows, _scratch, _steps))
+_rows, _scratch, _steps = map(compiled, (_rows, _scratch, _steps))
 
 
 def _forward(
@@ -289,4 +277,4 @@ def _backward(
                 store(drate, (item * orders + n) * channels + k, load(rates, n * padded + k, LANES), lanes)
 
 
-forward, backward = _compiled(_forward), _compiled(_backward)
+forward, backward = compiled(_forward), compiled(_backward)
