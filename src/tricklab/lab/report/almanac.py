@@ -113,7 +113,7 @@ def _tested(claim: Claim, label: str, source: Source, trick: dict[str, Any]) -> 
 def _tally(answers: list[str]) -> str:
     counts = {answer: answers.count(answer) for answer in dict.fromkeys(answers)}
     told = ", ".join(f"{answer} in {count}" for answer, count in counts.items())
-    return f"Of {len(answers)} comparisons: {told}."
+    return f"Of {len(answers)} comparison{'s' * (len(answers) > 1)}: {told}."
 
 
 def _baseline(source: Source) -> str:
