@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.engine.conftest import MakeRun, comparable
+from tests.engine.test_mask_resume import recipe
 from tricklab.engine import execute
 from tricklab.engine.prepared import prepare
 from tricklab.errors import UserError
@@ -99,6 +100,24 @@ def test_what_is_frozen_to_the_end_keeps_its_bits_and_its_statistics(make_run: M
     (part,) = facts_of(run.events())["freeze/parts"]
     assert part["batch_norms"] == (2 if batch_norm == "eval" else 0)
     assert facts_of(run.events())["freeze/ended/0"]["digest"] == part["digest"]
+
+
+def test_the_layers_of_a_network_of_masks_join_and_really_learn(make_run: MakeRun) -> None:
+    # the trap: an optimizer made while they were frozen never sees them
+    changes = ["train.freeze=[{layers: -3, until: {iterations: 6}}, {layers: -5, until: {iterations: 10}}]"]
+    run = make_run("masks", changes, ["+head_lr(mult=10)"], tree=recipe())
+    before = prepare(run, "cpu").task.build_model()
+    assert execute(run.path, threads=1, progress=False)["state"] == "finished"
+    after, facts = load_tree(run.checkpoint("weights")), freeze_facts(run)
+    parts = facts["freeze/parts"]
+    assert [part["until"] for part in parts] == [6, 10]
+    assert parts[0]["tensors"] > parts[1]["tensors"] > 20
+    for place, part in enumerate(parts):
+        assert facts[f"freeze/released/{place}"]["digest"] == part["digest"], "it kept its bits until its moment"
+        assert facts[f"freeze/ended/{place}"]["digest"] != part["digest"]
+    # normalisations that begin at zero keep what stands before them still for a step; six steps are enough for all
+    still = [name for name, weight in before.named_parameters() if torch.equal(weight, after[name])]
+    assert not still
 
 
 def test_a_pattern_that_matches_nothing_ends_the_run_before_it_begins(make_run: MakeRun) -> None:
