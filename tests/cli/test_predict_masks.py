@@ -150,3 +150,19 @@ def test_what_cannot_be_is_one_line(
     told = refused(capsys, str(run), str(tmp_path / "deep.npy"), "--out", str(tmp_path / "m"))
     assert "4 channels of uint16" in told
     assert "3 of uint8" in told
+
+
+def test_scores_that_are_no_numbers_become_no_mask(
+    run: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(folder: RunFolder, device: Any) -> Any:
+        found = mask_run(folder, device)
+        with torch.no_grad():
+            found.model.decode_head.conv_seg.bias[1] = torch.nan
+        return found
+
+    monkeypatch.setattr("tricklab.tasks.mask_run.mask_run", broken)
+    for words in ((), ("--window", "16")):
+        told = refused(capsys, str(run), str(images / "one.png"), "--out", str(tmp_path / "masks"), *words)
+        assert "the network's scores are no numbers at " in told
+        assert list((tmp_path / "masks").iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from tests.engine.conftest import MakeRun
-from tricklab.engine import execute
+from tricklab.engine import execute, load_run
 from tricklab.errors import UserError
 from tricklab.models.hybridsn import HybridSN
 from tricklab.ops.denormals import flushes_denormals
@@ -162,6 +163,36 @@ def test_a_metric_that_is_no_number_is_a_failure(make_run: MakeRun, monkeypatch:
     assert (out["state"], out["reason"]) == ("failed", "non-finite")
     assert out["message"].startswith("val/loss is nan")
     assert run.result() is None
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+def test_scores_that_are_no_numbers_are_a_failure_whatever_the_metric(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, lost: float
+) -> None:
+    forward = HybridSN.forward
+
+    def overflowing(self: HybridSN, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = forward(self, x)
+        return (
+            found
+            if self.training
+            else {name: logits.index_fill(1, torch.tensor(1), lost) for name, logits in found.items()}
+        )
+
+    monkeypatch.setattr(HybridSN, "forward", overflowing)
+    run = make_run(overrides=QUICK)
+    out = execute(run.path, threads=1, progress=False)
+    assert (out["state"], out["reason"]) == ("failed", "non-finite")
+    assert re.match(r"a probability of (\d+) of \1 items of the val set is nan at step 4", out["message"])
+    assert run.result() is None
+
+
+def test_a_finished_run_whose_answers_are_no_numbers_is_not_scored(
+    finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HybridSN, "forward", lambda self, x: {"main": torch.full((len(x), 4), math.nan)})
+    with pytest.raises(UserError, match=r"a probability of .* of the val set is nan, so nothing can be scored"):
+        load_run(finished.path, threads=1).scored("val")
 
 
 def test_exception_in_training_is_a_failure_with_its_traceback(

@@ -88,6 +88,24 @@ def test_an_evaluation_is_what_a_loop_over_images_finds() -> None:
     }
 
 
+class Lost(Told):
+    """Right, but that one pixel of the second image has no number."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        found = super().forward(images)
+        if torch.equal(images[0], self.known[1][0]):
+            found["main"][0, 2, 5, 7] = torch.nan
+        return found
+
+
+def test_an_answer_that_is_no_number_scores_nothing_at_all() -> None:
+    task = task_of(evaluate__batch_size=1)
+    found = task.evaluate(Lost(task, "val").eval(), "val")
+    assert found.unanswered == 1
+    assert all(np.isnan(value) for value in found.values.values())
+    assert task.evaluate(Told(task, "val").eval(), "val").unanswered == 0
+
+
 def test_windows_as_large_as_the_image_are_the_image() -> None:
     whole, slid = task_of(), task_of(evaluate__method="slide", evaluate__window="[64, 80]", evaluate__stride="[64, 80]")
     model = whole.build_model().eval()

@@ -115,7 +115,7 @@ def _listed(values: Any, names: list[str]) -> str:
 
 def _told_tolerance(tolerance: float) -> str:
     pixels = "pixel" if tolerance == 1 else "pixels"
-    return f"within {tolerance:g} {pixels}" if tolerance >= 1 else f"within {tolerance:.4%} of the diagonal"
+    return f"within {tolerance:g} {pixels}" if tolerance >= 1 else f"within {100 * tolerance:g}% of the diagonal"
 
 
 def _defined(values: Any) -> dict[str, float | None]:

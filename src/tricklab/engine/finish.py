@@ -143,6 +143,9 @@ def conclude(
         judge.event("test_touched", step=origin.done["steps"], by="evaluation")
     counted = scored.chosen(chosen.evaluate.weights)
     outcome = counted.values[chosen.metric.monitor.split("/", 1)[1]]
+    if counted.unanswered:
+        steps, epoch = origin.done["steps"], int(origin.done["epochs"])
+        raise NonFinite(counted.told_unanswered(), float("nan"), steps, 0, epoch)
     if not math.isfinite(outcome):
         raise NonFinite(chosen.metric.monitor, outcome, origin.done["steps"], 0, int(origin.done["epochs"]))
     trivial = {f"{split}/{name}": value for name, value in task.trivial(split).items()}

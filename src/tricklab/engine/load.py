@@ -56,12 +56,19 @@ class LoadedRun:
         return self.scored(split)
 
     def scored(self, split: str) -> Evaluation:
-        """The same, without a note in the events: for one of several models that are scored in one look."""
+        """The same, without a note in the events: for one of several models that are scored in one look.
+
+        Raises:
+            UserError: the split is empty, or the network's answers are no numbers.
+        """
         chosen = self.prepared.settings.evaluate
         if is_classical(self.prepared):
             return self.task.evaluate_classical(self.model, split)
         with flushing_denormals(), evaluating(self.model):
-            return self.task.evaluate(self.model, split, self.prepared.postprocess, chosen.method)
+            found = self.task.evaluate(self.model, split, self.prepared.postprocess, chosen.method)
+        if found.unanswered:
+            raise UserError(f"{found.told_unanswered()} is nan, so nothing can be scored", where=str(self.run.path))
+        return found
 
 
 def load_run(

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tricklab.errors import UserError
+
 
 def single(values: Tensor) -> Tensor:
     """float32, or float64 where that is what they are."""
@@ -25,6 +27,28 @@ def log_probabilities(logits: Tensor) -> Tensor:
     if values.shape[1] == 1:
         return torch.cat([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=1)
     return values.log_softmax(dim=1)
+
+
+def answered(logits: Tensor) -> Tensor:
+    """Where logits (N, K, …) name a class, bool (N, …): their largest is a finite number.
+
+    Without this a NaN would be the largest, and the answer the first class that has one.
+
+    >>> answered(torch.tensor([[0.0, float("-inf")], [float("nan"), 1.0], [float("inf"), 1.0]]))
+    tensor([ True, False, False])
+    """
+    return logits.amax(dim=1).isfinite()
+
+
+def require_answered(logits: Tensor, where: str) -> None:
+    """Refuse logits that name no class somewhere.
+
+    Raises:
+        UserError: says at how many pixels.
+    """
+    lost = int((~answered(logits)).sum())
+    if lost:
+        raise UserError(f"the network's scores are no numbers at {lost:,} pixels", where=where)
 
 
 def as_logits(log_probabilities_NK: Tensor, channels: int) -> Tensor:

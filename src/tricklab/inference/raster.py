@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tricklab.errors import UserError
-from tricklab.inference.mask_scores import log_probabilities
+from tricklab.inference.mask_scores import log_probabilities, require_answered
 from tricklab.inference.sliding import Read, Scores, Sliding, sliding_rows
 from tricklab.records.atomic import replacing
 
@@ -60,7 +60,8 @@ def predict_raster(
         progress: told how many rows are done.
 
     Raises:
-        UserError: not a ``.npy``, a side below 1, a threshold outside (0, 1), or as ``sliding_rows``.
+        UserError: not a ``.npy``, a side below 1, a threshold outside (0, 1), scores that are no
+            numbers, or as ``sliding_rows``.
     """
     if path.suffix != ".npy":
         raise UserError(
@@ -74,6 +75,7 @@ def predict_raster(
     counts: np.ndarray | None = None
     with replacing(path) as place, torch.inference_mode():
         for top, logits in sliding_rows(scores, read, size, plan):
+            require_answered(logits, str(path))
             classes = _classes(logits, threshold)
             if counts is None:
                 counts = np.zeros(max(logits.shape[1], 2), dtype=np.int64)

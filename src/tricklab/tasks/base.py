@@ -27,6 +27,8 @@ class Evaluation:
         facts: what the pass found out, by fact name.
         scoring: what the values depend on and what they leave out; stands beside them in ``result.json``.
         arrays: what else is known of each item, by name, first dimension N; kept in ``scores.npz``.
+        unanswered: how many items have probabilities that are no numbers. Where there are any every value is nan, for
+            the counts take such items or pixels for the first class.
     """
 
     split: str
@@ -40,6 +42,20 @@ class Evaluation:
     facts: dict[str, Any] = field(default_factory=dict)
     scoring: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    unanswered: int = 0
+
+    def __post_init__(self) -> None:
+        if self.unanswered:
+            self.values.update(dict.fromkeys(self.values, float("nan")))
+
+    def told_unanswered(self) -> str:
+        """Which items have no answer, for a person.
+
+        >>> empty = np.zeros(3, dtype=np.int64)
+        >>> Evaluation("val", empty, None, None, None, {"oa": 1.0}, empty, None, unanswered=2).told_unanswered()
+        'a probability of 2 of 3 items of the val set'
+        """
+        return f"a probability of {self.unanswered} of {len(self.index)} items of the {self.split} set"
 
 
 class Task(Protocol):

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from tricklab.data.mask_fold import MaskFold
 from tricklab.data.mask_list import IGNORE
-from tricklab.inference.mask_scores import log_probabilities
+from tricklab.inference.mask_scores import answered, log_probabilities
 from tricklab.losses import Losses
 from tricklab.metrics.segmentation import TOLERANCE, MaskScores, image_standard_errors, left_out
 from tricklab.ops.ranks import ranks
@@ -49,16 +49,18 @@ def evaluate_masks(
     classes = len(fold.classes)
 
     def counted(part: list[int]) -> dict[str, Tensor]:
-        scores, each = MaskScores(classes, tolerance=tolerance), []
+        scores, each, lost = MaskScores(classes, tolerance=tolerance), [], []
         logits = ask(torch.cat([fold.values(split, index) for index in part]).to(device)).float()
         for own, index in zip(logits.split(1), part, strict=True):
             target = fold.truth(split, index)
             if own.shape[-2:] != target.shape:
                 own = functional.interpolate(own, target.shape, mode="bilinear", align_corners=False)
+            lost.append(not bool(answered(own).all()))
             scores.add(target.numpy(), predicted_classes(own)[0].cpu().numpy())
             each.append(_loss(losses, terms, own, target[None].to(device)))
         found = {name: torch.from_numpy(array) for name, array in scores.images().items()}
-        return {**found, "confusion": torch.from_numpy(scores.confusion[None]), "loss": torch.tensor(each).double()}
+        found["confusion"] = torch.from_numpy(scores.confusion[None])
+        return {**found, "loss": torch.tensor(each).double(), "lost": torch.tensor(lost).long()}
 
     with torch.inference_mode():
         found = ranks().over(_parts(fold, split, most), counted)
@@ -93,6 +95,7 @@ def evaluate_masks(
             "classes_left_out": left_out(whole.confusion, fold.classes),
         },
         arrays=arrays,
+        unanswered=int(found["lost"].sum()),
     )
 
 

@@ -18,6 +18,7 @@ from tricklab.data.mask_resizing import resize_image
 from tricklab.data.scene import Scene
 from tricklab.errors import UserError
 from tricklab.inference.disagreement import half_as_large_again
+from tricklab.inference.mask_scores import require_answered
 from tricklab.inference.raster import PredictedRaster, predict_raster
 from tricklab.inference.sliding import Sliding
 from tricklab.ops.denormals import flushing_denormals
@@ -69,7 +70,8 @@ def predict_mask(run: MaskRun, path: Path, stem: Path, window: int | None = None
             rows.
 
     Raises:
-        UserError: an unreadable image, one of another kind than the network's, or one too large to be seen whole.
+        UserError: an unreadable image, one of another kind than the network's, one too large to be seen whole, or
+            scores that are no numbers.
     """
     rows = _opened(path, run)
     size = rows.shape[:2]
@@ -105,6 +107,7 @@ def _whole(run: MaskRun, rows: SceneRows) -> np.ndarray:
         logits = run.ask(run.settings.evaluate.method)(run.values(pixels, rows.name)).float()
         if logits.shape[-2:] != size:
             logits = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+        require_answered(logits, rows.name)
         found: np.ndarray = predicted_classes(logits)[0].cpu().numpy()
     return found
 
@@ -117,7 +120,7 @@ def _by_rows(
         raise UserError(
             f"{size[0]:,} × {size[1]:,} pixels are read by rows, and data.resize needs the whole image",
             where=rows.name,
-            fix="predict parts of it",
+            fix="predict parts of it" if size[0] * size[1] > LARGEST_WHOLE else "leave --window out",
         )
     evaluate = run.settings.evaluate
     if window is not None:

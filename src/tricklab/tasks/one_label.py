@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tricklab import registry
 from tricklab.data.loaders import make_loader
 from tricklab.errors import UserError
+from tricklab.inference.mask_scores import answered
 from tricklab.inference.postprocess import check_postprocess
 from tricklab.losses import Losses
 from tricklab.metrics import confusion_matrix, metric_code
@@ -175,7 +176,8 @@ class OneLabelTask(abc.ABC):
             raise UserError("no loss exists outside training", where="metric.monitor", fix="take another metric")
         known = {**facts, "evaluate/loss_terms": {"scored": names, "left_out": left_out}}
         probabilities = torch.softmax(logits, dim=1).numpy()
-        return self._evaluation(split, logits.argmax(dim=1).numpy(), probabilities, loss, known)
+        unanswered = int((~answered(logits)).sum())
+        return self._evaluation(split, logits.argmax(dim=1).numpy(), probabilities, loss, known, unanswered)
 
     def fit_classical(self, model: Any, seed: int) -> None:
         """Fit a model without gradients on the training items, unaugmented.
@@ -216,16 +218,28 @@ class OneLabelTask(abc.ABC):
         probabilities: np.ndarray | None,
         loss: float | None,
         facts: Mapping[str, Any],
+        unanswered: int = 0,
     ) -> Evaluation:
         targets = self.fold.targets[split].numpy()
         confusion = confusion_matrix(targets, predictions, len(self.classes))
         values = self.measures(confusion)
-        if probabilities is not None:
+        if probabilities is not None and not unanswered:
             values |= self.scores(probabilities, targets)
         if loss is not None:
             values["loss"] = loss
         index = np.arange(len(targets))
-        return Evaluation(split, index, predictions, probabilities, targets, values, confusion, loss, dict(facts))
+        return Evaluation(
+            split,
+            index,
+            predictions,
+            probabilities,
+            targets,
+            values,
+            confusion,
+            loss,
+            dict(facts),
+            unanswered=unanswered,
+        )
 
     def _terms(self) -> list[tuple[str, Any]]:
         return list(zip(self.losses.names, self.losses.terms, strict=True))
