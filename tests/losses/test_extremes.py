@@ -43,6 +43,21 @@ def test_huge_scores_give_finite_losses_and_gradients(kind: str, scoring: str) -
     assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("sampler", [{"thresh": 0.7, "min_kept": 2}, {"min_kept": 2}, None], ids=str)
+@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_that_are_no_numbers_give_a_loss_that_is_none(
+    kind: str, scoring: str, sampler: dict[str, Any] | None
+) -> None:
+    """A run that has broken down is stopped by its loss: 0 there would let it go on."""
+    config, logits, target = scored(kind, scoring)
+    if sampler is not None:
+        config["sampler"] = {"type": "OHEMPixelSampler", **sampler}
+    for broken in (logits * torch.nan, torch.cat([logits[:1], logits[1:] * torch.nan])):
+        found, _ = outcome(config, broken, {"target": target})
+        assert found.isnan()
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("scoring", SCORINGS)
 @pytest.mark.parametrize("kind", KINDS)

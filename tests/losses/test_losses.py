@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
+from torch.nn import functional
 
 from tricklab import registry
 from tricklab.errors import UserError
 from tricklab.losses import Losses, class_weights
+from tricklab.observe import listening
 
 COUNTS = [20, 5, 0, 75]
 
@@ -131,6 +133,25 @@ def test_without_gamma_focal_loss_is_cross_entropy() -> None:
     assert torch.allclose(focal(logits, {"target": target}), plain(logits, {"target": target}), rtol=1e-12)
 
 
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("use_sigmoid", [False, True])
+def test_the_factor_is_observed_of_any_scores_and_targets(use_sigmoid: bool, soft: bool) -> None:
+    logits, target = scores()
+    known = target >= 0
+    one_hot = functional.one_hot(target.clamp(min=0), 4).double() * known.unsqueeze(1)
+    batch = {"target": target, **({"soft_target": 0.7 * one_hot + 0.1 * known.unsqueeze(1)} if soft else {})}
+    loss = registry.build("loss", {"type": "FocalLoss", "gamma": 1.5, "use_sigmoid": use_sigmoid}, class_counts=None)
+    with listening() as listener:
+        loss(logits, batch)
+    share = batch.get("soft_target", one_hot)
+    p = logits.sigmoid() if use_sigmoid else logits.softmax(1)
+    each = share * (1 - p) ** 1.5
+    if use_sigmoid:
+        each = (each + (share.sum(1, keepdim=True) - share) * p**1.5) / 4  # of four classes
+    found = listener.drain()["focal/factor"]["mean"]
+    assert found == pytest.approx((each.sum() / share.sum()).item(), rel=1e-6)
+
+
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_focal_loss_of_sure_samples_has_a_finite_gradient(gamma: float) -> None:
     logits = torch.tensor([[200.0, 0.0], [-200.0, 0.0]], requires_grad=True)
@@ -182,6 +203,15 @@ def test_the_expected_initial_loss_is_that_of_equal_scores(configs: list[dict[st
     target = torch.repeat_interleave(torch.arange(4), torch.tensor(COUNTS))
     total, _ = losses({"main": torch.full((100, 4), 0.7, dtype=torch.float64)}, {"target": target})
     assert losses.expected_initial(4) == pytest.approx(total.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["CrossEntropyLoss", "FocalLoss"])
+def test_an_ignored_class_is_not_expected(kind: str) -> None:
+    losses = Losses([{"type": kind, "ignore_index": 3}], class_counts=COUNTS)
+    target = torch.repeat_interleave(torch.arange(4), torch.tensor(COUNTS))
+    total, _ = losses({"main": torch.zeros(100, 4, dtype=torch.float64)}, {"target": target})
+    assert losses.expected_initial(4) == pytest.approx(total.item(), rel=1e-12)
+    assert Losses([{"type": kind, "ignore_index": 3}], class_counts=[0, 0, 0, 9]).expected_initial(4) is None
 
 
 def test_without_weights_the_expected_initial_loss_is_log_k() -> None:

@@ -145,6 +145,19 @@ def test_ignored_pixels_are_in_the_divisor_only_if_asked() -> None:
     assert theirs == pytest.approx(whole / 2)
 
 
+def test_the_divisor_is_observed_with_and_without_a_sampler() -> None:
+    logits, target = scores(3)
+    target[:, 4:] = IGNORED
+    for divisor, share in (("count", 0.5), ("all", 1.0)):
+        for sampler in (None, mined(0.7, 3, divisor="all")["sampler"]):
+            with listening() as listener:
+                loss({"type": "CrossEntropyLoss", "divisor": divisor, "sampler": sampler}, logits, target)
+            assert listener.drain()["pixels/divided_by"]["mean"] == pytest.approx(share)
+    with listening() as listener:
+        loss({**mined(0.7, 3), "divisor": "all"}, logits, target)
+    assert "pixels/divided_by" not in listener.drain()
+
+
 @pytest.mark.parametrize("divisor", ["weights", "count", "all"])
 def test_class_weights_of_document_001_meet_ignored_pixels(divisor: str) -> None:
     weight = [

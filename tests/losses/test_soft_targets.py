@@ -129,6 +129,14 @@ def test_half_precision_scores_are_computed_in_float32() -> None:
         assert found.item() == pytest.approx(exact.item(), rel=1e-6)
 
 
+def test_a_term_that_ignores_a_class_needs_one_class_each() -> None:
+    logits, target = scores()
+    losses = Losses([{"type": "CrossEntropyLoss"}, {"type": "FocalLoss", "ignore_index": 0}], None)
+    losses({"main": logits}, {"target": target})
+    with pytest.raises(UserError, match=r"FocalLoss ignores class 0.*data\.ignore"):
+        losses({"main": logits}, {"target": target, "soft_target": one_hot(target)})
+
+
 def test_another_shape_is_refused() -> None:
     logits, _ = scores()
     loss = registry.build("loss", {"type": "CrossEntropyLoss"}, class_counts=None)

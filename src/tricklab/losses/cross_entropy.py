@@ -108,9 +108,8 @@ class CrossEntropyLoss(PixelLoss):
         mined = self.sampler is not None and (self.sampler.divisor == "all" or self.class_weight is not None)
         if mined or (self.divisor == "all" and self.sampler is None):
             return None
-        counts = [1] * classes if self.class_counts is None else list(self.class_counts)
         scores, target = torch.zeros(classes, classes, dtype=torch.float64), torch.arange(classes)
         loss = self.losses(scores, {"target": target}, scoring_of(scores, self.use_sigmoid))
-        number = torch.tensor(counts, dtype=torch.float64)
-        over = number if self.class_weight is None or self.divisor == "count" else number * self.class_weight
-        return float((number * loss).sum() / over.sum())
+        number = self.training_counts(classes)
+        over = (number if self.class_weight is None or self.divisor == "count" else number * self.class_weight).sum()
+        return float((number * loss).sum() / over) if over > 0 else None

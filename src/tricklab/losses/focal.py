@@ -29,7 +29,8 @@ class FocalLoss(PixelLoss):
     Where the batch has ``soft_target``, such as Mixup's, the loss is its mean over that distribution, and ``target`` is
     not read: one-hot rows give what classes give. A row of zeros is ignored.
 
-    Observes ``focal/factor``, the mean factor (1 - p_y)^gamma of the labelled targets, of softmax scores.
+    Observes ``focal/factor``, the mean factor (1 - p_y)^gamma of the labelled targets (with ``use_sigmoid`` of all
+    their binary ones).
 
     Args:
         gamma: how fast easy samples lose weight.
@@ -82,25 +83,35 @@ class FocalLoss(PixelLoss):
         log_share = functional.log_softmax(logits, dim=1)
         if batch.get("soft_target") is not None:
             soft = distribution(logits, batch, self.ignore_index)
+            self._observe([(log_share, soft)])
             loss = soft * self._focal(log_share)
             return (loss if weight is None else loss * over_classes(weight, logits)).sum(dim=1)
         target = batch["target"]
         known = target != self.ignore_index
         chosen = target.where(known, 0)
         log_p = log_share.gather(1, chosen.unsqueeze(1)).squeeze(1)
-        with torch.no_grad():
-            factor = (-torch.expm1(log_p)).clamp(min=0) ** self.gamma
-            observe("focal/factor", factor.where(known, 0).sum() / known.sum().clamp(min=1))
+        self._observe([(log_p, known.to(log_p.dtype))])
         loss = self._focal(log_p)
         return (loss if weight is None else loss * weight[chosen]).where(known, 0)
 
     def _sigmoid(self, logits: torch.Tensor, shares: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-        true, false = self._focal(functional.logsigmoid(logits)), self._focal(functional.logsigmoid(-logits))
+        log_p, log_q = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+        labelled = shares.sum(dim=1, keepdim=True)
+        self._observe([(log_p, shares), (log_q, labelled - shares)])
+        true, false = self._focal(log_p), self._focal(log_q)
         if self.positive is not None:
             true, false = self.positive * true, (1 - self.positive) * false
-        labelled = shares.sum(dim=1, keepdim=True)
         of_class = 1 if weight is None else (shares * over_classes(weight, logits)).sum(dim=1, keepdim=True)
         return ((shares * true + (labelled - shares) * false) * of_class).mean(dim=1)
+
+    @torch.no_grad()
+    def _observe(self, parts: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Tell the mean factor over parts of (log p, share of the target)."""
+        total = torch.stack(
+            [((-torch.expm1(log_p)).clamp(min=0) ** self.gamma * share).sum() for log_p, share in parts]
+        )
+        over = torch.stack([share.sum() for _, share in parts]).sum()
+        observe("focal/factor", total.sum() / over.where(over > 0, 1))
 
     def _focal(self, log_p: torch.Tensor) -> torch.Tensor:
         # 1 - p by expm1, so that a sure and right sample keeps its tiny weight; the clamp keeps its gradient finite
@@ -115,8 +126,7 @@ class FocalLoss(PixelLoss):
         mined = self.sampler is not None and (self.sampler.divisor == "all" or self.class_weight is not None)
         if mined or (self.divisor == "all" and self.sampler is None) or self.positive is not None:
             return None
-        counts = [1] * classes if self.class_counts is None else list(self.class_counts)
-        number = torch.tensor(counts, dtype=torch.float64)
+        number = self.training_counts(classes)
         scores, target = torch.zeros(classes, classes, dtype=torch.float64), torch.arange(classes)
         loss = self.losses(scores, {"target": target}, scoring_of(scores, self.use_sigmoid))
-        return float((number * loss).sum() / number.sum())
+        return float((number * loss).sum() / number.sum()) if number.any() else None

@@ -85,8 +85,18 @@ class Losses(nn.Module):
         return torch.stack(list(found.values())).sum(), found
 
     def value(self, term: Any, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
-        """One of ``terms``, without its weight; what the task ignores is ignored by a term with an index of its own."""
+        """One of ``terms``, without its weight; what the task ignores is ignored by a term with an index of its own.
+
+        Raises:
+            UserError: a term ignores a class, and the batch has distributions over the classes.
+        """
         own, target = getattr(term, "ignore_index", self.ignore_index), batch.get("target")
+        if own != self.ignore_index and (soft := batch.get("soft_target")) is not None and 0 <= own < soft.shape[1]:
+            raise UserError(
+                f"{type(term).__name__} ignores class {own}, but mixing has made distributions over all classes",
+                where="data.batch_augment",
+                fix="mix by regions (CutMix, ClassMix), or name the label value in data.ignore",
+            )
         if own != self.ignore_index and target is not None:
             batch = {**batch, "target": target.masked_fill(target == self.ignore_index, own)}
         found: torch.Tensor = term(logits, batch)

@@ -77,6 +77,11 @@ class Loss(nn.Module):
             )
         return self.class_weight.to(logits)
 
+    def training_counts(self, classes: int) -> torch.Tensor:
+        """Training samples (pixels) a class, (K,) float64; equal ones where they are unknown, 0 of an ignored class."""
+        number = torch.tensor([1] * classes if self.class_counts is None else list(self.class_counts))
+        return number.double().masked_fill(torch.arange(classes) == self.ignore_index, 0)
+
     def expected_initial(self, classes: int) -> float | None:
         """The loss of a network that gives all classes the same score; None: it depends on where the classes are."""
         return None
@@ -88,6 +93,8 @@ class PixelLoss(Loss):
     The divisor is the sum of the true classes' weights (``weights``), the number of labelled pixels (``count``) or that
     of all pixels (``all``), and of a sampler's pixels alone unless it says ``divisor: all``. Where nothing counts, the
     loss is 0 with a gradient of 0.
+
+    Observes ``pixels/divided_by``, the divisor as a share of all pixels, of maps where it is a number of pixels.
     """
 
     divisor: str
@@ -115,11 +122,12 @@ class PixelLoss(Loss):
         scoring, logits = self.scoring(logits), class_scores(logits)
         counted = self.counted(logits, batch)
         over = counted.sum()
+        sampled = self.sampler is not None and self.sampler.divisor == "kept"
+        if self.divisor != "weights" and logits.ndim > 2 and not sampled:
+            # of maps alone: every label of a batch of whole images counts
+            observe("pixels/divided_by", over / counted.numel())
         if self.sampler is None:
             total = self.total(logits, batch, scoring)
-            if self.divisor != "weights" and logits.ndim > 2:
-                # of maps alone: every label of a batch of whole images counts
-                observe("pixels/divided_by", over / counted.numel())
         else:
             losses = self.losses(logits, batch, scoring)
             known = known_pixels(logits, batch, self.ignore_index)
@@ -127,7 +135,7 @@ class PixelLoss(Loss):
                 chance = self.log_chance(losses, logits, batch, scoring)
             kept = self.sampler.kept(chance, losses.detach(), known)
             total = losses.where(kept, 0).sum()
-            over = counted.where(kept, 0).sum() if self.sampler.divisor == "kept" else over
+            over = counted.where(kept, 0).sum() if sampled else over
         return total / over.where(over > 0, 1)
 
     def counted(self, logits: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:

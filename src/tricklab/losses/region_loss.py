@@ -39,7 +39,8 @@ class Regions:
 
 class RegionLoss(Loss):
     """A mean over classes, weighted by ``class_weight``, and over images if ``per_image``; pixels that are ignored, or
-    that a sampler drops, belong to no region. One channel has one region: class 1 of two.
+    that a sampler drops, belong to no region. One channel has one region, class 1 of two; weights of classes change
+    nothing of the mean over a single one.
 
     Args:
         classes: ``all``; ``present``: those with a pixel in the image (in the batch); or a list of class numbers; one
@@ -102,5 +103,6 @@ class RegionLoss(Loss):
 
 
 def quotient(above: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
-    """``above / below``; 1 where both are 0: an empty region that was found empty."""
-    return torch.where(below > 0, above / below.where(below > 0, 1), 1)
+    """``above / below``; 1 where both are 0: an empty region that was found empty. What is not a number stays so."""
+    empty = below <= 0
+    return torch.where(empty, 1, above / below.where(~empty, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -39,6 +40,14 @@ def test_unlabelled_pixels_are_never_kept_however_hard() -> None:
 
 def test_none_need_be_kept_with_a_threshold_alone() -> None:
     assert kept([[0.9, 0.8]], thresh=0.7, min_kept=0) == [[False, False]]
+
+
+@pytest.mark.parametrize("thresh", [0.7, None])
+def test_what_is_not_a_number_is_hardest(thresh: float | None) -> None:
+    nan = math.nan
+    assert kept([[0.9, nan, 0.8, 0.95]], thresh=thresh, min_kept=2) == [[False, True, True, False]]
+    assert kept([[nan] * 4], thresh=thresh, min_kept=1)[0][0]
+    assert kept([[nan, 0.9]], [[False, True]], thresh=thresh, min_kept=1) == [[False, True]]
 
 
 @pytest.mark.parametrize(

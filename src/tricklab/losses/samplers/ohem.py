@@ -19,7 +19,8 @@ class OHEMPixelSampler:
     ``min_kept`` times the number of images is the least that is kept of a batch, from whichever images the hardest
     pixels are in; of equally hard ones the first. Where fewer pixels have a label, all of those are kept. Pixels
     without a label never are. Without ``thresh`` exactly that many are kept, by the loss of each pixel, class weights
-    included (losses that are no mean over pixels rank them by the cross-entropy).
+    included (losses that are no mean over pixels rank them by the cross-entropy). What is not a number is hardest, so
+    that it reaches the loss.
 
     OpenMMLab's keeps pixels below the probability of pixel number ``min_kept``, so that it keeps none where all are
     equally likely, such as 1; it takes softmax for sigmoid losses and fails on one channel; and it divides by the
@@ -62,6 +63,8 @@ class OHEMPixelSampler:
             known: bool (N, ...), whether a pixel has a label.
         """
         hardness = loss if self.thresh is None else -log_chance
+        # what is not a number would be neither above nor below the others, and a broken network's loss 0
+        hardness = hardness.masked_fill(hardness.isnan(), math.inf)
         # minus infinity is less hard than anything, so that a number of labelled pixels need not be waited for
         hardness = hardness.masked_fill(~known, -math.inf)
         found = self._hardest(hardness, self.min_kept * (len(known) if self.per == "image" else 1))
