@@ -43,6 +43,19 @@ def test_networks_that_keep_channels_last_give_channels_first() -> None:
     ]
 
 
+def test_a_map_with_as_many_channels_as_rows_and_columns_is_not_taken_for_channels_first() -> None:
+    """Such as the first one of Swin-T at 384 pixels, 96 × 96 × 96."""
+    options = {"img_size": 32, "embed_dim": 8, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1), "window_size": 4}
+    model = timm_backbone("swin_tiny_patch4_window7_224", arguments=options).eval()
+    images = torch.randn(1, 3, 32, 32)
+    first, given = model(images)[0], model.timm_model(images)[0]
+    assert given.shape == (1, 8, 8, 8)
+    assert torch.equal(first, given.permute(0, 3, 1, 2))
+    plain = timm_backbone("convnext_atto", arguments={"dims": (8, 16, 16, 16), "depths": (1, 1, 1, 1)}).eval()
+    assert plain(images)[0].shape == (1, 8, 8, 8)
+    assert torch.equal(plain(images)[0], plain.timm_model(images)[0])
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [

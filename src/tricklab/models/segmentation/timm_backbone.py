@@ -86,12 +86,10 @@ class TIMMBackbone(nn.Module):
             remember(self, LoadedWeights(source, "", tuple(self.state_dict()), (), ()))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        found = []
-        for x, channels in zip(self.timm_model(images), self.channels, strict=True):
-            # some networks of windows, such as Swin, keep channels last
-            last = x.shape[-1] == channels and x.shape[1] != channels
-            found.append(x.permute(0, 3, 1, 2).contiguous() if last else x)
-        return found
+        # some networks of windows, such as Swin, keep channels last; where a map's sides are as many as its channels,
+        # its shape does not tell
+        last = getattr(self.timm_model, "output_fmt", None) == "NHWC"
+        return [x.permute(0, 3, 1, 2).contiguous() if last else x for x in self.timm_model(images)]
 
 
 def _one_line(error: Exception) -> str:
