@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import types
 from typing import Any
 
 import pytest
@@ -25,6 +26,22 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, PACKAGE, None)
     with pytest.raises(UserError, match=r"not there.*tricklab\[smp\]"):
         network()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [("activation", "softmax", "a second time"), ("aux_params", {"classes": 3}, "trained by nothing")],
+)
+def test_what_gives_no_scores_is_refused(monkeypatch: pytest.MonkeyPatch, key: str, value: Any, message: str) -> None:
+    class Unet:
+        def __init__(self, encoder_name: str, activation: str | None = None, aux_params: Any = None) -> None:
+            raise AssertionError("it is refused before it is built")
+
+    package = types.ModuleType(PACKAGE)
+    package.MODEL_ARCHITECTURES_MAPPING = {"unet": Unet}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, PACKAGE, package)
+    with pytest.raises(UserError, match=rf"model\.arguments\.{key}: .*{message}"):
+        network(arguments={key: value})
 
 
 @present

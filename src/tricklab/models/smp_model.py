@@ -14,6 +14,10 @@ from tricklab.models.initial_weights import LoadedWeights, remember, skips_initi
 from tricklab.registry import component
 
 ENCODER = "encoder."
+_REFUSED = {
+    "activation": "losses and metrics read scores, and would take softmax or sigmoid of them a second time",
+    "aux_params": "its classifier of whole images would be trained by nothing",
+}
 
 
 @component("model", name="smp", source="Iakubovskii, Segmentation Models PyTorch", given=("classes", "channels"))
@@ -29,7 +33,7 @@ class SmpModel(nn.Module):
         encoder_name: as in the package; ``tu-`` before a name of timm.
         encoder_weights: published weights of the encoder (``imagenet``), from the hub's cache or the network; null:
             none.
-        arguments: further arguments of the network's class.
+        arguments: further arguments of the network's class, but ``activation`` and ``aux_params``.
         classes: outputs.
         channels: of the images.
 
@@ -73,6 +77,8 @@ class SmpModel(nn.Module):
         for key in arguments or {}:
             if key not in keys:  # the package itself passes over some
                 raise UserError(f"{name} has no argument {key!r}", where="model.arguments", fix=nearest(key, keys))
+            if key in _REFUSED and (arguments or {})[key] is not None:
+                raise UserError(_REFUSED[key], where=f"model.arguments.{key}", fix="leave it out")
         published = None if skips_initial_weights() else encoder_weights
         try:
             self.network: Any = made[name.lower()](
