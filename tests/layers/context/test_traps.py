@@ -63,12 +63,19 @@ def test_cgnls_attention_cancels_where_the_norm_has_its_groups_and_not_with_one(
 
 
 def test_cgnls_expansion_is_that_of_the_kernel() -> None:
-    block = build("CGNL", taylor_order=3, use_scale=False).double()
-    assert not torch.equal(awake("CGNL").double()(x := torch.randn(1, 16, 3, 3).double()), block(x))
-    t = torch.tensor([0.3, -0.8]).double()
-    exact = torch.exp(-1e-4 * (2 - 2 * t))  # of unit vectors with product t
-    series = sum(torch.exp(torch.tensor(-2e-4)) * (2e-4 * t) ** o / [1, 1, 2, 6][o] for o in range(4))
-    torch.testing.assert_close(series, exact, rtol=1e-7, atol=1e-9)
+    """Where theta, phi and g are numbers of length one: the sum over j of exp(-gamma (t_i - p_j)²) g_j."""
+    block = build("CGNL", taylor_order=3, use_scale=False, groups=1, reduction=16).double()
+    x = torch.randn(1, 16, 3, 3, dtype=torch.float64)
+    t, p, g = (part(x).flatten().sign() for part in (block.t, block.p, block.g))
+    exact = (torch.exp(-1e-4 * (t[:, None] - p[None, :]).square()) * g).sum(dim=1)
+    with torch.no_grad():
+        for part, values in ((block.t, t), (block.p, p), (block.g, g)):
+            part.register_forward_hook(lambda _module, _inputs, _output, values=values: values.view(1, 1, 3, 3))
+        seen = []
+        block.z.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0].flatten()))
+        block(x)
+    assert exact.unique().numel() > 1
+    torch.testing.assert_close(seen[0], exact, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(("normalize", "grows"), [(False, True), (True, False)])
@@ -114,6 +121,14 @@ def test_k_means_finds_two_heaps() -> None:
     heaps = torch.cat([torch.randn(50, 2) - 20, torch.randn(70, 2) + 20])
     block.units[0].fit_centres(heaps)
     torch.testing.assert_close(block.units[0].weight, torch.stack([heaps[:50].mean(0), heaps[50:].mean(0)]))
+
+
+def test_k_means_sums_in_single_precision_under_autocast() -> None:
+    block = build("GCU", nodes=[2], reduction=8)
+    heaps = torch.cat([torch.full((2000, 2), 50.0), torch.full((3000, 2), 90.5)])
+    with torch.autocast("cpu", dtype=torch.float16):
+        block.units[0].fit_centres(heaps)
+    assert block.units[0].weight.tolist() == [[50.0, 50.0], [90.5, 90.5]]
 
 
 def test_concatenated_compatibility_gives_every_pixel_the_same() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tricklab.layers.context._base import ContextBlock, single, through_nodes, without_autocast
+from tricklab.layers.context._base import ContextBlock, single, summed_over_pixels, through_nodes, without_autocast
 from tricklab.layers.context.normalisation import batch_norm, conv_norm
 from tricklab.registry import component
 
@@ -64,7 +64,8 @@ class GraphUnit(nn.Module):
         for _ in range(LLOYD_STEPS):
             member_MK = functional.one_hot(torch.cdist(pixels_MC, centres_KC).argmin(dim=1), nodes).to(pixels_MC.dtype)
             count_K1 = member_MK.sum(dim=0)[:, None]
-            centres_KC = torch.where(count_K1 > 0, member_MK.T @ pixels_MC / count_K1.clamp_min(1), centres_KC)
+            sums_KC = summed_over_pixels(member_MK.T, pixels_MC)
+            centres_KC = torch.where(count_K1 > 0, sums_KC / count_K1.clamp_min(1), centres_KC)
         self.weight.copy_(centres_KC)
 
 
