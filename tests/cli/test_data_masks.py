@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.data.mask_trees import picture, values, write
@@ -56,3 +57,32 @@ def test_masks_are_not_laid_out_by_class(folder: Path, tmp_path: Path, capsys: p
     words = ["data", "split", str(folder), "data.split.type=RandomImages", "--materialize", str(tmp_path / "x")]
     assert main(words) == 2
     assert "--materialize is for labelled images" in capsys.readouterr().err
+
+
+def test_near_copies_are_printed_by_both_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "video"
+    for number in range(8):
+        noise = np.random.default_rng(max(number, 2)).integers(0, 120, (40, 50, 3), dtype=np.uint8)
+        write(root / "images" / f"{number}.png", noise + np.uint8(number))
+        write(root / "masks" / f"{number}.png", values(0, 1, size=(40, 50)))
+    words = [str(root), "data.split.type=RandomImages"]
+    assert main(["data", "stats", *words]) == 0
+    line = "pictures with near-identical copies: 1\n  images/0.png = images/1.png = images/2.png\n"
+    assert line in capsys.readouterr().out
+    assert main(["data", "split", *words, "--out", str(tmp_path / "out")]) == 0
+    assert line in capsys.readouterr().out
+    assert main(["data", "split", *words, "data.duplicates=keep", "--out", str(tmp_path / "other")]) == 0
+    assert "near-identical" not in capsys.readouterr().out
+    assert main(["data", "split", *words, "data.duplicates=error", "--out", str(tmp_path / "third")]) == 2
+    assert "1 picture is there more than once" in capsys.readouterr().err
+
+
+def test_a_known_layout_of_masks_is_not_taken_for_classes_of_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "camvid" / "train" / "a.png", picture(0))
+    write(tmp_path / "camvid" / "trainannot" / "a.png", values(0, 1, 255))
+    assert main(["data", "stats", str(tmp_path / "camvid")]) == 2
+    told = capsys.readouterr().err
+    assert "images with masks are laid out like this (train, trainannot)" in told
+    assert "add data.images.type=CamVidMasks" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,84 @@ def test_a_manifest_says_the_sides(tmp_path: Path) -> None:
     file.write_text("path,split\n" + "\n".join(lines[:3]) + "\n")
     with pytest.raises(UserError, match="not listed: folder3/03"):
         drawn({"type": "Manifest", "file": str(file)}, images)
+
+
+def shown_list(shown: np.ndarray, **more: object) -> MaskList:
+    """Images of which it is known what they show."""
+    return replace(listed(len(shown), **more), shown=shown)  # type: ignore[arg-type]
+
+
+def lacking(shown: np.ndarray, sides: np.ndarray) -> list[tuple[str, int]]:
+    """Classes that a side has no pixel of."""
+    return [
+        (side, int(number))
+        for side in dict.fromkeys(sides.tolist())
+        for number in np.flatnonzero(~shown[sides == side].any(axis=0))
+    ]
+
+
+def test_rare_classes_are_on_both_sides_of_a_random_split() -> None:
+    shown = np.random.default_rng(0).random((60, 12)) < 0.3
+    shown[:, 4:] = False
+    # eight classes in two images each, one in a single image
+    for number in range(4, 12):
+        shown[[number, 59 - number], number] = True
+    shown[30] = shown[30] | (np.arange(12) == 11)
+    shown[[11, 48], 11] = False
+    images, config = shown_list(shown), {"type": "RandomImages", "train": 0.8, "val": 0.2}
+    wrong = 0
+    for block in range(12):
+        before, after = (drawn(config, one, block) for one in (listed(60), images))
+        wrong += len(lacking(shown, before)) > 1
+        assert lacking(shown, after) == [("val", 11)]
+        assert (after == "val").sum() == (before == "val").sum() == 12
+        assert (after == drawn(config, images, block)).all()
+    assert wrong == 12
+
+
+def test_a_draw_that_lacks_nothing_stays_as_it_was() -> None:
+    shown = np.ones((20, 3), dtype=bool)
+    for block in range(4):
+        for config in ({"type": "RandomImages"}, {"type": "RandomImages", "by": "group", "train": 0.75, "val": 0.25}):
+            assert (drawn(config, shown_list(shown), block) == drawn(config, listed(), block)).all()
+
+
+def test_groups_change_places_as_a_whole_and_three_sides_are_served() -> None:
+    shown = np.zeros((20, 3), dtype=bool)
+    shown[:, 0] = True
+    shown[[0, 6, 13], 1] = True
+    shown[[1, 19], 2] = True
+    config = {"type": "RandomImages", "train": 0.5, "val": 0.25, "test": 0.25, "by": "group"}
+    for block in range(8):
+        sides = drawn(config, shown_list(shown), block)
+        # the third class is in two videos: training and validation have it, the test set cannot
+        assert lacking(shown, sides) == [("test", 2)]
+        assert all(len(set(sides[start : start + 5])) == 1 for start in range(0, 20, 5))
+        assert (sides == "train").sum() == 10
+
+
+def test_sizes_give_way_by_as_little_as_it_takes() -> None:
+    shown = np.ones((20, 2), dtype=bool)
+    shown[:, 1] = False
+    shown[[0, 2], 1] = True
+    # the rare class lies in a group of six and one of two; the other images are alone
+    units = np.array([0, 0, 1, 1, 1, 1, 1, 1, *range(2, 14)])
+    for block in range(8):
+        sides = drawn({"type": "RandomImages"}, shown_list(shown), block, units)
+        assert lacking(shown, sides) == []
+        assert len(set(sides[2:8])) == 1
+        assert sides[0] == sides[1]
+        # the pair changes places with one image
+        assert (sides == "val").sum() in (4, 5)
+
+
+def test_what_is_drawn_of_given_training_images_shows_every_class_and_leaves_the_test_set_alone() -> None:
+    shown = np.ones((20, 2), dtype=bool)
+    shown[:, 1] = False
+    shown[[3, 7, 18], 1] = True
+    images = shown_list(shown, given=" ".join(["train"] * 16 + ["test"] * 4))
+    for block in range(6):
+        sides = drawn({"type": "GivenImages", "val": 0.25}, images, block)
+        assert lacking(shown, sides) == []
+        assert (sides[16:] == "test").all()
+        assert (sides == "val").sum() == 4

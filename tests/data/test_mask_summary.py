@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from tests.data.mask_trees import picture, values, write
+from tricklab.data.duplicates import near_pairs
+from tricklab.data.mask_duplicates import find_mask_duplicates
+from tricklab.data.mask_store import read_pair
 from tricklab.data.mask_summary import summarise_mask_split, summarise_masks
-from tricklab.data.mask_survey import moments_of, pooled_moments
+from tricklab.data.mask_survey import MaskSurvey, moments_of, pooled_moments, survey_masks
 from tricklab.errors import UserError
 from tricklab.registry import build
 from tricklab.seeds import Seeds
@@ -114,3 +117,106 @@ def test_faults_are_listed_and_the_rest_is_counted(tmp_path: Path) -> None:
     assert found["classes"][0]["images"] == 5
     with pytest.raises(UserError, match="the mask has 6 × 7"):
         summarise_mask_split(settings(root, ignore=[255]), Seeds(0, 0))
+
+
+def video(root: Path, frames: int, still: int, masks_agree: bool = True) -> Path:
+    """Frames of 40 × 50 pixels, the first ``still`` of them of one scene that grows brighter, the others of their own.
+
+    Args:
+        masks_agree: whether the still frames have one mask, or each another one.
+    """
+    for number in range(frames):
+        scene = 0 if number < still else number
+        rng = np.random.default_rng(scene)
+        pixels = rng.integers(0, 120, (40, 50, 3), dtype=np.uint8) + np.uint8(number)
+        shown = np.random.default_rng(scene if masks_agree else number).integers(0, 2, (40, 50)).astype(np.uint8)
+        write(root / "images" / f"{number:02}.png", pixels)
+        write(root / "masks" / f"{number:02}.png", shown)
+    return root
+
+
+def test_near_copies_stay_on_one_side_unless_they_may_fall_anywhere(tmp_path: Path) -> None:
+    root = video(tmp_path, 12, still=4)
+    still = [f"images/{number:02}.png" for number in range(4)]
+    torn = 0
+    for block in range(6):
+        images, sides, found = summarise_mask_split(settings(root), Seeds(0, block))
+        assert found["duplicates"]["near"] == [still]
+        assert found["duplicates"]["near_images"] == 4
+        assert found["duplicates"]["crossing"] == []
+        assert len({sides[images.keys.index(key)] for key in still}) == 1
+        _, sides, found = summarise_mask_split(settings(root, duplicates="keep"), Seeds(0, block))
+        assert found["duplicates"] == {"searched": False}
+        torn += len(set(sides[:4].tolist())) > 1
+        assert len(summarise_masks(settings(root, duplicates="keep"), Seeds(0, block))["duplicates"]["near"]) == 1
+    assert torn > 2
+    with pytest.raises(UserError, match=r"1 picture is there more than once, the first: images/00\.png = images/01"):
+        settings(root, duplicates="error").prepare(Seeds(0, 0))
+
+
+def test_training_draws_the_same_split_and_records_what_was_found(tmp_path: Path) -> None:
+    chosen = settings(video(tmp_path, 12, still=4))
+    fold = chosen.prepare(Seeds(0, 1))
+    assert fold.facts["data/duplicates"]["near_images"] == 4
+    assert fold.facts["data/copies"]["crossing"] == {"val": 0, "test": 0}
+    _, _, found = summarise_mask_split(chosen, Seeds(0, 1))
+    assert found["split"]["digest"] == fold.facts["data/split"]["digest"]
+    assert chosen.prepare(Seeds(0, 1)).facts["data/duplicates"]["searched"]
+    assert settings(tmp_path, duplicates="keep").prepare(Seeds(0, 1)).facts["data/copies"] is None
+
+
+def test_pictures_that_look_alike_with_other_masks_are_no_copies(tmp_path: Path) -> None:
+    found = summarise_masks(settings(video(tmp_path, 8, still=5, masks_agree=False)), Seeds(0, 0))
+    assert found["duplicates"]["near"] == []
+    assert found["split"]["type"] == "RandomImages"
+
+
+def test_one_video_all_of_whose_frames_hang_together_is_told_in_one_line(tmp_path: Path) -> None:
+    told = (
+        r"^data.duplicates: near copies that must stay on one side leave no such split: .*; the largest of 1 groups is "
+        r"10 of 10 images, from images/00\.png to images/09\.png\. .*duplicates: keep"
+    )
+    root = video(tmp_path / "all", 10, still=10)
+    for split in (HALVES, {"type": "ImageFolds", "folds": 5}):
+        with pytest.raises(UserError, match=told):
+            settings(root, split=split).prepare(Seeds(0, 0))
+        assert settings(root, split=split, duplicates="keep").prepare(Seeds(0, 0)).members["val"].size
+    most = settings(video(tmp_path / "most", 10, still=9))
+    with pytest.raises(UserError, match=r": 1 \w+ image instead of 5; the largest of 1 groups is 9 of 10 images"):
+        most.prepare(Seeds(0, 0))
+
+
+def test_near_copies_on_two_sides_of_a_given_split_are_recorded_and_nothing_is_moved(tmp_path: Path) -> None:
+    for number in range(6):
+        side = "train" if number < 4 else "val"
+        pixels = np.random.default_rng(number % 4).integers(0, 120, (40, 50, 3), dtype=np.uint8) + np.uint8(number)
+        write(tmp_path / side / "images" / f"{number}.png", pixels)
+        write(tmp_path / side / "masks" / f"{number}.png", values(0, 1, size=(40, 50)))
+    fold = settings(tmp_path, split={"type": "GivenImages"}).prepare(Seeds(0, 0))
+    assert fold.facts["data/sizes"] == {"train": 4, "val": 2, "test": 0}
+    assert fold.facts["data/copies"]["crossing"] == {"val": 2, "test": 0}
+    assert fold.facts["data/copies"]["examples"][0] == "train/images/0.png (train) = val/images/4.png (val)"
+    file = tmp_path / "split.csv"
+    lines = [f"{fold.store.list.keys[number]},{side}" for number, side in enumerate(fold.assigned.tolist())]
+    file.write_text("\n".join(["path,split", *lines]) + "\n")
+    taken = settings(tmp_path, split={"type": "Manifest", "file": str(file)})
+    assert taken.prepare(Seeds(0, 0)).facts["data/copies"]["crossing"]["val"] == 2
+
+
+def survey_of(layout: str, root: Path) -> MaskSurvey:
+    """A look at real images, with likeness."""
+    images, labels = build("data", {"type": "segmentation", "root": str(root), "images": {"type": layout}}).listed()
+    return survey_masks(
+        images, lambda number: read_pair(images, labels, number), len(labels.classes), likeness=True
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_retinas_are_not_copies_of_each_other_and_frames_of_a_standing_car_are(real_data: Any) -> None:
+    retinas = survey_of("DriveMasks", real_data("segmentation/drive_retina"))
+    assert retinas.likeness is not None
+    # the pictures alone would say otherwise
+    assert len(near_pairs(retinas.likeness.hashes, retinas.likeness.thumbnails)[0]) > 5
+    assert find_mask_duplicates(retinas).near == ()
+    street = survey_of("CamVidMasks", real_data("segmentation/camvid"))
+    assert len(find_mask_duplicates(street).near) == 2

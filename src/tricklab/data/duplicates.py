@@ -20,6 +20,7 @@ SIMILARITY = 0.98
 _ROWS_AT_ONCE = 1024
 _MOST_PAIRS = 1 << 20
 _SHOWN = 5
+Agreement = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -111,17 +112,41 @@ def find_duplicates(
     first = np.arange(len(images))
     for group in identical:
         first[list(group)] = group[0]
-    alone = np.flatnonzero((first == np.arange(len(images))) & looked.readable)
-    pairs = near_pairs(looked.hashes[alone], looked.thumbnails[alone], similarity)
-    left, right = alone[pairs[0]], alone[pairs[1]]
-    units = join_units(first, len(images), left, right)
-    near_units = np.unique(units[left])
+    units, near = copies_of(first, looked.readable, looked.hashes, looked.thumbnails, similarity)
     return Duplicates(
         units=units,
         identical=identical,
-        near=_members(units, near_units),
-        contradictions=_members(units, _mixed(units, images.labels)),
+        near=near,
+        contradictions=unit_members(units, _mixed(units, images.labels)),
     )
+
+
+def copies_of(
+    first: np.ndarray,
+    usable: np.ndarray,
+    hashes: np.ndarray,
+    thumbnails: np.ndarray,
+    similarity: float = SIMILARITY,
+    agree: Agreement | None = None,
+) -> tuple[np.ndarray, tuple[tuple[int, ...], ...]]:
+    """Units of identical and near-identical images, and those units that hold near-identical ones.
+
+    Args:
+        first: int64 (N,), the number of the first image that is identical with each.
+        usable: bool (N,); the others are like nothing.
+        hashes, thumbnails: as :class:`Survey` has them.
+        similarity: as for :func:`find_duplicates`.
+        agree: told the numbers of images that look alike, left and right; says of which pairs that is so, bool.
+
+    Returns:
+        int64 (N,) as :class:`Duplicates` has them, and groups of numbers.
+    """
+    alone = np.flatnonzero((first == np.arange(len(first))) & usable)
+    check = None if agree is None else lambda left, right: agree(alone[left], alone[right])
+    pairs = near_pairs(hashes[alone], thumbnails[alone], similarity, check)
+    left, right = alone[pairs[0]], alone[pairs[1]]
+    units = join_units(first, len(first), left, right)
+    return units, unit_members(units, np.unique(units[left]))
 
 
 def join_units(labels: np.ndarray, count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -168,11 +193,11 @@ def _digest(images: ImageList, number: int) -> bytes:
 
 
 def near_pairs(
-    hashes: np.ndarray, thumbnails: np.ndarray, similarity: float = SIMILARITY
+    hashes: np.ndarray, thumbnails: np.ndarray, similarity: float = SIMILARITY, agree: Agreement | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers (left, right) that link near-identical images: candidates by hash, then the cosine, a block at a time.
 
-    What is alike says :func:`find_duplicates`.
+    What is alike says :func:`find_duplicates`, and ``agree`` where it is given.
 
     Not every pair, but enough of them to join the same images: all frames of a still video are alike, and pairs of them
     would fill the memory.
@@ -187,7 +212,10 @@ def near_pairs(
                 columns = others[first : first + _ROWS_AT_ONCE]
                 alike = np.argwhere(vectors @ _centred(thumbnails[columns]).T >= similarity)
                 left, right = rows[alike[:, 0]], columns[alike[:, 1]]
-                found.add(left[left != right], right[left != right])
+                said = left != right
+                if agree is not None:
+                    said[said] = agree(left[said], right[said])
+                found.add(left[said], right[said])
     return found.pairs()
 
 
@@ -241,7 +269,8 @@ def _mixed(units: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return numbers[counts > 1]
 
 
-def _members(units: np.ndarray, chosen: np.ndarray) -> tuple[tuple[int, ...], ...]:
+def unit_members(units: np.ndarray, chosen: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """The ascending numbers of the images of each chosen unit."""
     order = np.argsort(units, kind="stable")
     bounds = np.searchsorted(units[order], np.stack([chosen, chosen + 1]))
     return tuple(tuple(order[low:high].tolist()) for low, high in bounds.T)

@@ -56,7 +56,7 @@ def image_facts(
     }
     return {
         "data/class_names": list(images.classes),
-        "data/copies": None if found is None else _copies(images, sides, found),
+        "data/copies": None if found is None else copies_across(images, sides, found),
         "data/statistics": statistics,
         "data/normalised": _normalised(statistics.get("train"), used),
         "data/shapes": _shapes(survey.sizes[readable], size, resize) if readable.any() else None,
@@ -120,8 +120,13 @@ def _largest(images: ImageList, numbers: Sequence[int]) -> float:
     return max(map_images(one, len(numbers)))
 
 
-def _copies(images: ImageList, sides: np.ndarray, found: Duplicates) -> dict[str, Any]:
-    """How many evaluated images have a copy among the training images."""
+def copies_across(images: ImageList, sides: np.ndarray, found: Duplicates) -> dict[str, Any]:
+    """How many evaluated images have a copy among the training images: the fact ``data/copies``.
+
+    Args:
+        sides: ``train``, ``val``, ``test`` or "" for each image, ``<U5``, (N,).
+        found: the images' copies.
+    """
     among_training = np.isin(found.units, found.units[sides == "train"])
     crossing = {name: among_training & (sides == name) for name in ("val", "test")}
     units = np.unique(found.units[crossing["val"] | crossing["test"]])

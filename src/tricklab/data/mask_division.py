@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tricklab.data.division import refuse_idle, refuse_leaks
-from tricklab.data.duplicates import join_units
+from tricklab.data.division import Splitter, refuse_idle, refuse_leaks
+from tricklab.data.duplicates import Duplicates, join_units
 from tricklab.data.mask_list import MaskList
 from tricklab.data.split import PLACE, SPLITS
 from tricklab.errors import UserError
+from tricklab.seeds import Seeds
 
 _SHOWN = 3
 
@@ -23,6 +24,54 @@ def units_of(pictures: Sequence[str]) -> np.ndarray:
     """
     none = np.zeros(0, dtype=np.int64)
     return join_units(np.array(pictures), len(pictures), none, none)
+
+
+def draw_apart(
+    splitter: Splitter[MaskList], images: MaskList, exact: np.ndarray, found: Duplicates, seeds: Seeds
+) -> np.ndarray:
+    """Draw the sides with near copies kept together; refuse where that leaves a side without what it is to have.
+
+    Likeness is passed on, so the frames of one long video may all belong together.
+
+    Args:
+        exact: int64 (N,): units of images with the same pixels.
+        found: the images' copies.
+
+    Returns:
+        A name for each image, ``<U5``, (N,).
+
+    Raises:
+        UserError: what the splitter refuses; near copies leave a side less than half of its images.
+    """
+    if not found.near:
+        return splitter.draw(images, exact, seeds)
+    try:
+        sides = splitter.draw(images, found.units, seeds)
+    except UserError as refused:
+        try:
+            splitter.draw(images, exact, seeds)
+        except UserError:
+            raise refused from None
+        raise _tied(images, found, refused.what) from None
+    apart = splitter.draw(images, exact, seeds)
+    for name in SPLITS:
+        got, meant = int((sides == name).sum()), int((apart == name).sum())
+        if 2 * got < meant:
+            raise _tied(images, found, f"{got:,} {name} image{'s' if got != 1 else ''} instead of {meant:,}")
+    return sides
+
+
+def _tied(images: MaskList, found: Duplicates, what: str) -> UserError:
+    """What near copies that hang together leave of a split."""
+    largest = max(found.near, key=len)
+    ends = " to ".join(images.keys[number] for number in (largest[0], largest[-1]))
+    return UserError(
+        f"near copies that must stay on one side leave no such split: {what}; the largest of {len(found.near):,} "
+        f"groups is {len(largest):,} of {len(images):,} images, from {ends}",
+        where="data.duplicates",
+        fix="divide into other shares or fewer parts, or write duplicates: keep, and know that validation measures "
+        "memory",
+    )
 
 
 def check_division(

@@ -31,6 +31,7 @@ class MaskList:
         ignore: label values that the layout itself leaves without a class, beside ``data.ignore``.
         facts: what the layout inferred, such as a colour encoding; recorded with the run.
         mask_files: the file of each mask, for messages; empty where there is none.
+        shown: bool (N, K), which classes each image has a pixel of; None before the masks are read.
     """
 
     keys: tuple[str, ...]
@@ -44,12 +45,14 @@ class MaskList:
     ignore: tuple[int, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     mask_files: tuple[Path, ...] = ()
+    shown: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         assert self.given is None or len(self.given) == len(self.keys)
         assert self.groups is None or len(self.groups) == len(self.keys)
         assert self.classes is None or self.values is None or len(self.classes) == len(self.values)
         assert len(self.mask_files) in (0, len(self.keys))
+        assert self.shown is None or len(self.shown) == len(self.keys)
 
     def __len__(self) -> int:
         return len(self.keys)

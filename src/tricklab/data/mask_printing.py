@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SIDES = ("train", "val", "test", "unused")
+_COPIES = {
+    "identical": "pictures there more than once, pixel for pixel",
+    "relabelled": "pictures with more than one mask",
+    "near": "pictures with near-identical copies",
+    "crossing": "near-identical copies on two sides of the split",
+}
 
 
 def show_mask_stats(console: Console, found: Mapping[str, Any]) -> None:
@@ -23,7 +29,7 @@ def show_mask_stats(console: Console, found: Mapping[str, Any]) -> None:
         print_list(console, f"{title}: {len(items):,}", items)
 
     line(found["folder"])
-    show_mask_split(console, found)
+    show_mask_table(console, found)
     low, high = (" × ".join(map(str, found["sizes"][key])) for key in ("smallest", "largest"))
     kind = f", {found['channels']} channels of {found['dtype']}" if "dtype" in found else ""
     line(f"{found['images']:,} images, {f'all {low}' if low == high else f'{low} to {high}'} pixels{kind}")
@@ -37,17 +43,26 @@ def show_mask_stats(console: Console, found: Mapping[str, Any]) -> None:
         line(f"{'training' if name == 'train' else 'all'} images: mean {mean}, std {std}, {figures['pixels']:,} pixels")
     if found["layout"].get("colours"):
         line(f"colours: {', '.join(found['layout']['colours'])}")
-    copies = {key: [" = ".join(group) for group in groups] for key, groups in found["duplicates"].items()}
-    listed("pictures there more than once, pixel for pixel", copies["identical"])
-    listed("pictures with more than one mask", copies["relabelled"])
-    listed("pictures with near-identical copies", copies["near"])
-    listed("near-identical copies on two sides of the split", copies["crossing"])
+    _show_copies(console, found["duplicates"])
     listed("images that cannot be used", found["faults"])
     if "refused" in found["split"]:
         line(f"no split can be drawn: {found['split']['refused']}")
 
 
 def show_mask_split(console: Console, found: Mapping[str, Any]) -> None:
+    """Print the classes on each side, and the copies that were found."""
+    show_mask_table(console, found)
+    _show_copies(console, found["duplicates"])
+
+
+def _show_copies(console: Console, copies: Mapping[str, Any]) -> None:
+    """Groups of copies by name; nothing where nobody looked for them."""
+    for key, title in _COPIES.items():
+        groups = copies.get(key, ())
+        print_list(console, f"{title}: {len(groups):,}", [" = ".join(group) for group in groups])
+
+
+def show_mask_table(console: Console, found: Mapping[str, Any]) -> None:
     """Print each class's share of the labelled pixels and the images that show it, of each side where there is one."""
     from rich.markup import escape
     from rich.table import Table

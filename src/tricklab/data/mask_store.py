@@ -30,9 +30,11 @@ class MaskStore:
         labels: from label values to classes.
         resizing: what is done to each image, mask by nearest; None for nothing.
         cache: ``memory`` keeps what was read as it is in the files' types; ``none`` reads files anew each time.
+        likeness: look for what tells near copies too.
         progress: called with (images done, images in all) while they are read first.
 
     Attributes:
+        survey: what the first look found.
         sizes: int64 (N, 2), height and width of the files.
         counts: int64 (N, K), pixels of each class.
         unlabelled: int64 (N,), pixels without a class.
@@ -52,14 +54,20 @@ class MaskStore:
         labels: Labels,
         resizing: Resizing | None,
         cache: Literal["memory", "none"],
+        likeness: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.list, self.labels, self.resizing, self.cache = images, labels, resizing, cache
         self._kept: dict[int, Pair] = {}
         self._room = free_memory() if cache == "memory" else None
         self._taken = 0
-        found = survey_masks(
-            images, self._read, len(labels.classes), also=self._keep if cache == "memory" else None, progress=progress
+        found = self.survey = survey_masks(
+            images,
+            self._read,
+            len(labels.classes),
+            likeness=likeness,
+            also=self._keep if cache == "memory" else None,
+            progress=progress,
         )
         self.sizes, self.counts, self.unlabelled = found.sizes, found.counts, found.unlabelled
         self.digests, self.pictures = found.digests, found.pictures

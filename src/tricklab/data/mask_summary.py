@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tricklab.data.duplicates import join_units, near_pairs
+from tricklab.data.duplicates import Duplicates
+from tricklab.data.mask_duplicates import find_mask_duplicates
 from tricklab.data.mask_list import MaskList
 from tricklab.data.mask_store import read_pair
 from tricklab.data.mask_survey import MaskSurvey, pooled_moments, survey_masks
@@ -33,8 +34,8 @@ def summarise_masks(settings: SegmentationData, seeds: Seeds, progress: Progress
         val, test and unused; ``unlabelled`` (``pixels, share, most``: the largest share of an image, ``images``:
         without any label); ``sizes`` (``smallest, largest``: height and width); ``channels, dtype``; ``statistics`` of
         ``all`` images and of ``train`` ones (``mean, std`` of values divided by the largest of their type, ``pixels``);
-        ``duplicates`` (``identical, near``: groups by name, ``relabelled``: groups of one picture with several masks,
-        ``crossing``: near copies that the split tears apart); ``faults`` (why, for each that cannot be used);
+        ``duplicates`` (counts, and groups by name: ``identical``, ``near``, ``relabelled``: one picture with several
+        masks, ``crossing``: near copies that the split tears apart); ``faults`` (why, for each that cannot be used);
         ``layout``; ``split`` and ``split_sizes``, or ``split: {"refused": why}``.
 
     Raises:
@@ -43,8 +44,8 @@ def summarise_masks(settings: SegmentationData, seeds: Seeds, progress: Progress
     images, labels = settings.listed()
     classes = labels.classes
     survey = survey_masks(
-        images, lambda number: read_pair(images, labels, number), len(classes), faults="list", details=True,
-        progress=progress,
+        images, lambda number: read_pair(images, labels, number), len(classes), faults="list",
+        likeness=True, moments=True, progress=progress,
     )  # fmt: skip
     readable = survey.readable
     if not readable.any():
@@ -64,12 +65,13 @@ def summarise_masks(settings: SegmentationData, seeds: Seeds, progress: Progress
         found["statistics"] = {"all": _statistics(survey, readable)}
         if survey.faults:
             raise UserError(f"{len(survey.faults):,} of {len(images):,} images cannot be used")
-        sides = settings.divide(images, classes, survey.counts, survey.pictures, seeds)
+        sides = settings.divide(images, classes, survey, seeds).sides
         found |= _of_split(settings, images, sides, seeds)
         found["statistics"]["train"] = _statistics(survey, sides == "train")
     except UserError as refused:
         found["split"] = {"refused": str(refused)}
-    found["duplicates"] = _duplicates(images, survey, sides)
+    copies = find_mask_duplicates(survey)
+    found["duplicates"] = {**copies.facts(), **_named(images, survey, copies, sides)}
     return {**found, "classes": _classes(classes, labels.values, survey.counts, sides)}
 
 
@@ -79,7 +81,8 @@ def summarise_mask_split(
     """Draw one block's split, the one that training draws.
 
     Returns:
-        The images, the side of each, and plain data: ``split`` (type, block, digest), ``split_sizes``, ``classes``.
+        The images, the side of each, and plain data: ``split`` (type, block, digest), ``split_sizes``, ``classes``,
+        ``duplicates`` as :func:`summarise_masks` has them (with ``duplicates: keep`` only that nobody looked).
 
     Raises:
         UserError: whatever training would refuse: files that cannot be used, leaks, classes without a training pixel.
@@ -87,11 +90,15 @@ def summarise_mask_split(
     images, labels = settings.listed()
     classes = labels.classes
     survey = survey_masks(
-        images, lambda number: read_pair(images, labels, number), len(classes), progress=progress
+        images, lambda number: read_pair(images, labels, number), len(classes),
+        likeness=settings.duplicates != "keep", progress=progress,
     )  # fmt: skip
     survey.one_kind(images)
-    sides = settings.divide(images, classes, survey.counts, survey.pictures, seeds)
-    found = _of_split(settings, images, sides, seeds)
+    division = settings.divide(images, classes, survey, seeds)
+    sides = division.sides
+    found = {**_of_split(settings, images, sides, seeds), "duplicates": division.facts()}
+    if division.duplicates is not None:
+        found["duplicates"] |= _named(images, survey, division.duplicates, sides)
     return images, sides, {**found, "classes": _classes(classes, labels.values, survey.counts, sides)}
 
 
@@ -137,29 +144,12 @@ def _statistics(survey: MaskSurvey, chosen_N: np.ndarray) -> dict[str, Any]:
     return {"mean": (mean / scale).tolist(), "std": (std / scale).tolist(), "pixels": pixels}
 
 
-def _duplicates(images: MaskList, survey: MaskSurvey, sides: np.ndarray | None) -> dict[str, Any]:
-    """Copies by name; near ones are looked for among images that are not the same."""
-    assert survey.likeness is not None
-    thumbnails, hashes = survey.likeness
-    usable = np.flatnonzero(survey.readable)
-    pictures = np.array(survey.pictures)
-    first = np.unique(pictures[usable], return_index=True)[1]
-    alone = np.sort(usable[first])
-    left, right = (alone[found] for found in near_pairs(hashes[alone], thumbnails[alone]))
-    near = join_units(np.arange(len(images)), len(images), left, right)
-    identical = _groups(pictures, usable)
-    groups = _groups(near, alone)
-    torn = [group for group in groups if sides is not None and len(set(sides[group].tolist()) - {""}) > 1]
-    relabelled = [group for group in identical if len({survey.digests[number] for number in group}) > 1]
-    named = {"identical": identical, "near": groups, "relabelled": relabelled, "crossing": torn}
-    return {key: [[images.keys[number] for number in group] for group in found] for key, found in named.items()}
-
-
-def _groups(units_N: np.ndarray, among: np.ndarray) -> list[list[int]]:
-    """Numbers of images with one unit, two or more of them."""
-    order = among[np.argsort(units_N[among], kind="stable")]
-    bounds = np.flatnonzero(units_N[order][1:] != units_N[order][:-1]) + 1
-    return [part.tolist() for part in np.split(order, bounds) if len(part) > 1]
+def _named(images: MaskList, survey: MaskSurvey, found: Duplicates, sides: np.ndarray | None) -> dict[str, Any]:
+    """Copies by name."""
+    torn = [group for group in found.near if sides is not None and len(set(sides[list(group)].tolist()) - {""}) > 1]
+    relabelled = [group for group in found.identical if len({survey.digests[number] for number in group}) > 1]
+    named = {"identical": found.identical, "near": found.near, "relabelled": relabelled, "crossing": torn}
+    return {key: [[images.keys[number] for number in group] for group in groups] for key, groups in named.items()}
 
 
 def _sizes(sizes_N2: np.ndarray) -> dict[str, list[int]]:

@@ -9,13 +9,27 @@ from typing import Literal
 
 import numpy as np
 
-from tricklab.data.image_survey import thumbnail_and_hash
+from tricklab.data.image_survey import THUMBNAIL, thumbnail_and_hash
 from tricklab.data.image_threads import map_images
 from tricklab.data.mask_list import IGNORE, MaskList
 from tricklab.errors import UserError
 
 Pair = tuple[np.ndarray, np.ndarray]
 Moments = tuple[np.ndarray, np.ndarray, int]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What tells near copies of images with masks, small enough to be kept of all.
+
+    Args:
+        thumbnails: uint8 (N, 32, 32), grey; hashes: uint64 (N,), the 64-bit difference hash, as of labelled images.
+        masks: uint8 (N, 32, 32), the classes under the centres of 32 × 32 cells, 255 without a label.
+    """
+
+    thumbnails: np.ndarray
+    hashes: np.ndarray
+    masks: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -30,7 +44,7 @@ class MaskSurvey:
         digests: hash of the pixels of image and mask.
         pictures: hash of the image's pixels alone.
         faults: {number: why}.
-        likeness: thumbnails uint8 (N, 32, 32) and 64-bit difference hashes uint64 (N,); None where nobody asked.
+        likeness: what tells near copies; None where nobody asked.
         moments: of each image's pixels; None where nobody asked, or nothing could be read.
     """
 
@@ -41,7 +55,7 @@ class MaskSurvey:
     digests: list[str]
     pictures: list[str]
     faults: dict[int, str]
-    likeness: tuple[np.ndarray, np.ndarray] | None
+    likeness: Likeness | None
     moments: list[Moments | None]
 
     @property
@@ -74,7 +88,8 @@ def survey_masks(
     classes: int,
     *,
     faults: Literal["error", "list"] = "error",
-    details: bool = False,
+    likeness: bool = False,
+    moments: bool = False,
     also: Callable[[int, Pair], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> MaskSurvey:
@@ -84,7 +99,8 @@ def survey_masks(
         read: image and mask of class numbers by number.
         classes: K.
         faults: ``error`` raises the first that is met; ``list`` goes on and lists them.
-        details: look for likeness and sum up the pixels too.
+        likeness: keep what tells near copies.
+        moments: sum up the pixels too.
         also: called with (number, pair) of each that can be read, in some thread.
         progress: called with (images done, images in all).
 
@@ -92,7 +108,8 @@ def survey_masks(
         UserError: what ``read`` raises, with ``error``.
     """
     count = len(images)
-    thumbnails, hashes = np.zeros((count, 32, 32), dtype=np.uint8), np.zeros(count, dtype=np.uint64)
+    small = (count, THUMBNAIL, THUMBNAIL)
+    alike = Likeness(np.zeros(small, np.uint8), np.zeros(count, np.uint64), np.zeros(small, np.uint8))
     found = MaskSurvey(
         sizes=np.zeros((count, 2), dtype=np.int64),
         counts=np.zeros((count, classes), dtype=np.int64),
@@ -101,7 +118,7 @@ def survey_masks(
         digests=[""] * count,
         pictures=[""] * count,
         faults={},
-        likeness=(thumbnails, hashes) if details else None,
+        likeness=alike if likeness else None,
         moments=[None] * count,
     )
 
@@ -119,8 +136,10 @@ def survey_masks(
         pixels = np.bincount(mask.ravel(), minlength=IGNORE + 1)
         found.counts[number], found.unlabelled[number] = pixels[:classes], pixels[IGNORE]
         found.pictures[number], found.digests[number] = _digests(image, mask)
-        if details:
-            thumbnails[number], hashes[number] = thumbnail_and_hash(as_bytes(image))
+        if likeness:
+            alike.thumbnails[number], alike.hashes[number] = thumbnail_and_hash(as_bytes(image))
+            alike.masks[number] = mask_thumbnail(mask)
+        if moments:
             found.moments[number] = moments_of(image)
         found.kinds[number] = image.shape[2], image.dtype
 
@@ -147,6 +166,12 @@ def moments_of(image_HWC: np.ndarray) -> Moments:
         return mean, (found * (levels - mean[:, None]) ** 2).sum(axis=1) / len(values), len(values)
     exact = values.astype(np.float64)
     return exact.mean(axis=0), exact.var(axis=0), len(values)
+
+
+def mask_thumbnail(mask_HW: np.ndarray) -> np.ndarray:
+    """The values (32, 32) under the centres of 32 × 32 cells of a mask."""
+    rows, columns = ((2 * np.arange(THUMBNAIL) + 1) * side // (2 * THUMBNAIL) for side in mask_HW.shape)
+    return mask_HW[np.ix_(rows, columns)]
 
 
 def as_bytes(image_HWC: np.ndarray) -> np.ndarray:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from tricklab.data.image_division import Copies, Division, refuse_copies
+from tricklab.data.image_facts import copies_across
 from tricklab.data.mask_classes import FindsClasses
-from tricklab.data.mask_division import check_division, side_counts, units_of
+from tricklab.data.mask_division import check_division, draw_apart, side_counts, units_of
+from tricklab.data.mask_duplicates import find_mask_duplicates
 from tricklab.data.mask_fold import MaskFold
 from tricklab.data.mask_labels import Labels, labels_of
 from tricklab.data.mask_list import MaskList
 from tricklab.data.mask_resizing import resizing_of
 from tricklab.data.mask_store import MaskStore
+from tricklab.data.mask_survey import MaskSurvey
 from tricklab.data.mask_transforms import check_augment, kind_of
+from tricklab.data.mask_units import as_one_class
 from tricklab.data.pixel_normalisation import PixelName, PixelNormalisation, fixed, given, scale_of
 from tricklab.data.split import SPLITS
 from tricklab.errors import UserError
@@ -54,6 +60,9 @@ class SegmentationData:
         root: folder of the files; no part of any identity.
         images: where images and masks come from.
         split: how the images are divided.
+        duplicates: identical and near-identical images: ``group`` keeps them on one side of the split, ``keep`` lets
+            them fall anywhere, ``error`` refuses them. A split that the files or a manifest give is not changed: near
+            copies on two of its sides are recorded, identical ones refused.
         classes: names; null: as the layout says, or the label values.
         ignore: label values without a class; in batches they are 255, whatever they are in the files.
         crop: (height, width) of a training batch, cut at a random place; null: whole images.
@@ -74,6 +83,7 @@ class SegmentationData:
         root: str | None = None,
         images: Annotated[dict[str, Any], Kind("mask_layout")] = _FOLDERS,
         split: Annotated[dict[str, Any], Kind("mask_split")] = _GIVEN,
+        duplicates: Copies = "group",
         classes: list[str] | None = None,
         ignore: list[int] = [],  # noqa: B006
         crop: tuple[int, int] | None = None,
@@ -87,6 +97,7 @@ class SegmentationData:
         if crop is not None and min(crop) < 1:
             raise UserError(f"a crop must have pixels, not {list(crop)}", where="data.crop")
         self.root, self.images, self.split = root, images, split
+        self.duplicates: Copies = duplicates
         self.classes, self.ignore = classes, list(ignore)
         self.crop = None if crop is None else (crop[0], crop[1])
         self.resizing = resizing_of(resize if resize is None or isinstance(resize, dict) else list(resize))
@@ -114,24 +125,30 @@ class SegmentationData:
         Raises:
             UserError: anything about the files that cannot work; names the file.
         """
-        return MaskStore(*self.listed(), self.resizing, self.cache)
+        return MaskStore(*self.listed(), self.resizing, self.cache, likeness=self.duplicates != "keep")
 
-    def divide(
-        self, images: MaskList, classes: Sequence[str], counts_NK: np.ndarray, pictures: Sequence[str], seeds: Seeds
-    ) -> np.ndarray:
-        """The side of each image in one block: ``train``, ``val``, ``test`` or "", ``<U5``, (N,).
+    def divide(self, images: MaskList, classes: Sequence[str], survey: MaskSurvey, seeds: Seeds) -> Division:
+        """Draw one block's split.
 
         Args:
-            counts_NK: int64, pixels of each class in each image.
-            pictures: what is equal for images with the same pixels.
+            survey: of these images, all of them readable; with likeness where copies are looked for.
 
         Raises:
-            UserError: a split that cannot be drawn, that leaks, evaluates nothing or starves a class in training.
+            UserError: a split that cannot be drawn, that leaks, evaluates nothing or starves a class in training;
+                copies that are not allowed.
         """
-        units = units_of(pictures)
-        sides: np.ndarray = build("mask_split", self.split, root=self.root).draw(images, units, seeds)
-        check_division(images, classes, counts_NK, units, sides)
-        return sides
+        known = replace(images, shown=survey.counts > 0)
+        splitter = build("mask_split", self.split, root=self.root)
+        if self.duplicates == "keep":
+            found, exact = None, np.arange(len(images))
+            sides = splitter.draw(known, exact, seeds)
+        else:
+            found, exact = find_mask_duplicates(survey), units_of(survey.pictures)
+            if self.duplicates == "error":
+                refuse_copies(as_one_class(images), found)
+            sides = draw_apart(splitter, known, exact, found, seeds)
+        check_division(images, classes, survey.counts, exact, sides)
+        return Division(sides, found, ())
 
     def prepare(self, seeds: Seeds) -> MaskFold:
         """Read, check, split and normalise for one block.
@@ -144,7 +161,8 @@ class SegmentationData:
         """
         transforms = self.transforms()
         store = self.store()
-        assigned = self.divide(store.list, store.labels.classes, store.counts, store.pictures, seeds)
+        division = self.divide(store.list, store.labels.classes, store.survey, seeds)
+        assigned, copies = division.sides, division.duplicates
         chosen = np.flatnonzero(assigned == "train")
         normalisation, pixels = self._normalisation(store, chosen)
         counts = side_counts(store.counts, assigned)
@@ -186,6 +204,8 @@ class SegmentationData:
                     "other_pixels": 0,
                 },
                 "data/split": {"type": self.split["type"], "digest": split_digest(store.list, assigned)},
+                "data/duplicates": division.facts(),
+                "data/copies": None if copies is None else copies_across(as_one_class(store.list), assigned, copies),
                 "data/augment": [item["type"] for item in (*self.augment, *self.batch_augment)],
                 "data/normalise": {"name": normalisation.name, "mean": normalisation.mean, "std": normalisation.std},
                 "data/image_sizes": {

@@ -8,6 +8,7 @@ import numpy as np
 
 from tricklab.data.image_splits.dealing import deal, largest_remainders
 from tricklab.data.mask_list import MaskList
+from tricklab.data.mask_spread import spread_classes
 from tricklab.data.mask_units import Together, kept_together
 from tricklab.data.split import PLACE
 from tricklab.errors import UserError
@@ -21,6 +22,7 @@ class GivenImages:
 
     Args:
         val: share of the given training images that is drawn for validation where the files have none; 0 takes theirs.
+            Classes are on both sides where that can be, as for ``RandomImages``.
         by: what is drawn as a whole: the layout's ``group`` or a ``folder``; null for single images.
 
     Raises:
@@ -53,4 +55,6 @@ class GivenImages:
         wanted = largest_remainders([(1 - share) * len(members), share * len(members)], len(members))
         dealt = deal(joined, np.zeros(len(members), dtype=np.int64), wanted[:, None], seeds.numpy("split"))
         sides[members[dealt == 1]] = "val"
+        shown = None if images.shown is None else images.shown[members]
+        sides[members] = spread_classes(shown, joined, sides[members], seeds)
         return sides

@@ -6,6 +6,7 @@ import numpy as np
 
 from tricklab.data.image_splits.stratified import Stratified
 from tricklab.data.mask_list import MaskList
+from tricklab.data.mask_spread import spread_classes
 from tricklab.data.mask_units import Together, as_one_class, kept_together
 from tricklab.registry import component
 from tricklab.seeds import Seeds
@@ -16,6 +17,9 @@ class RandomImages:
     """Random images, or whole groups of them; drawn anew for each block. Identical images stay on one side.
 
     Neighbouring frames of a video are near copies: with single frames on both sides, validation measures memory.
+
+    A class that several images (or groups) show is on every side that is used; where the draw leaves it out, images
+    change places with others until it is. A draw that lacks nothing stays as it is.
 
     Args:
         train, val, test: shares of the images.
@@ -39,4 +43,5 @@ class RandomImages:
 
     def draw(self, images: MaskList, units: np.ndarray, seeds: Seeds) -> np.ndarray:
         """Draw the sides for one block; see :class:`tricklab.data.division.Splitter`."""
-        return self.shares.draw(as_one_class(images), kept_together(images, units, self.by), seeds)
+        joined = kept_together(images, units, self.by)
+        return spread_classes(images.shown, joined, self.shares.draw(as_one_class(images), joined, seeds), seeds)
