@@ -91,7 +91,6 @@ def test_the_loss_is_a_mean_over_what_is_kept_and_theirs_by_option() -> None:
     assert loss(mined(None, 10), logits, target).item() == pytest.approx(hardest.mean().item())
     theirs = loss(mined(None, 10, divisor="all"), logits, target)
     assert theirs.item() == pytest.approx((hardest.sum() / 128).item())
-    assert each.topk(20).values.min() >= each.topk(21).values[-1]
 
 
 def test_mining_selects_hard_pixels_not_easy_ones() -> None:

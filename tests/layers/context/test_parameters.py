@@ -1,4 +1,4 @@
-"""Weights of the published blocks at their published widths, counted by hand from the official definitions."""
+"""Weights of all blocks, of the published ones at their published widths, counted by hand from the definitions."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ COUNTS: list[tuple[str, int, dict[str, Any], int]] = [
     ("SPM", 512, {}, 1_838_592),
     ("MPM", 1024, {}, 4_397_568),
     ("A2", 512, {}, 263_552),
+    ("DANet", 512, {}, 328_322),
+    ("OCNet", 512, {}, 920_064),
+    ("OCR", 512, {}, 1_194_003),
+    ("APCNet", 512, {}, 5_452_082),
+    ("SGR", 512, {}, 239_123),
+    ("GCU", 512, {}, 406_272),
+    ("LocalRelation", 512, {}, 328_944),
 ]
 NAMES = {
     "GloRe": "blocker conv_extend conv_proj conv_state gcn",
@@ -39,6 +46,10 @@ NAMES = {
 def test_as_many_weights_as_published(name: str, channels: int, options: dict[str, Any], count: int) -> None:
     block = registry.build("context", {"type": name, **options}, channels=channels)
     assert sum(weight.numel() for weight in block.parameters()) == count
+
+
+def test_weights_of_every_block_are_counted() -> None:
+    assert {name for name, *_ in COUNTS} == {entry.name for entry in registry.entries("context")}
 
 
 @pytest.mark.parametrize("name", NAMES)
