@@ -126,3 +126,13 @@ def test_every_component_can_be_described(kind: str) -> None:
     for entry in registry.entries(kind):
         assert entry.summary, f"{entry.file}:{entry.line} {entry.name} has no docstring"
         assert registry.schema(kind, entry.name)["properties"]["type"] == {"const": entry.name}
+
+
+def test_a_place_among_alternatives_is_the_key_alone() -> None:
+    for value, place in (
+        (5, r"x\.resize"),
+        ([5, "a"], r"x\.resize\.1"),
+        ({"long": "a", "short": 1}, r"x\.resize\.long"),
+    ):
+        with pytest.raises(UserError, match=rf"^{place}: wrong value"):
+            registry.check("data", {"type": "segmentation", "resize": value}, "x")

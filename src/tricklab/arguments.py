@@ -17,7 +17,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,3 +158,32 @@ def _with_arguments(doc: str, missing: Sequence[Entry]) -> str:
     if "Args:" not in lines:
         added = [*([] if begin < len(lines) else [""]), "Args:", *added, *([""] if begin < len(lines) else [])]
     return "\n".join([*lines[:end], *added, *lines[end:]])
+
+
+def first_error(errors: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, Any]]:
+    """The first of pydantic's errors and the keys to its place, without the names of a union's members.
+
+    A union has an error for each of its members; that of the member that fits furthest is taken.
+
+    Args:
+        errors: not empty.
+        given: what was validated.
+
+    >>> one, other = ("size", "tuple[int, int]"), ("size", "dict[str, int]", "long")
+    >>> first_error([{"loc": loc, "type": "int_type"} for loc in (one, other)], {"size": {"long": "a"}})[0]
+    ['size', 'long']
+    """
+    same = [error for error in errors if error["loc"][0] == errors[0]["loc"][0]]
+    found = [(_keys_to(error, given), error) for error in same]
+    return max(found, key=lambda pair: len(pair[0]))
+
+
+def _keys_to(error: Mapping[str, Any], value: Any) -> list[Any]:
+    keys, last = [], error["loc"][-1]
+    for key in error["loc"]:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            continue
+        keys.append(key)
+    return [*keys, last] if error["type"] == "missing" else keys

@@ -380,10 +380,10 @@ def _validated(cls: Any, name: str, plain: dict[str, Any], path: str, place: Cal
         # strict JSON mode: no str to int, yet a list may be a tuple; defaults too, so that 0 for a float becomes 0.0
         found = _model(cls).model_validate_json(json.dumps({**defaults, **plain}, default=list), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        inside = _below(path, *first["loc"])
+        keys, first = arguments.first_error(error.errors(), {**defaults, **plain})
+        inside = _below(path, *keys)
         if first["type"] == "missing":
-            raise UserError(f"{name} needs the key {first['loc'][-1]!r}", where=place(inside)) from None
+            raise UserError(f"{name} needs the key {keys[-1]!r}", where=place(inside)) from None
         message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
         raise UserError(f"wrong value {first['input']!r} of {name}: {message}", where=place(inside)) from None
     except TypeError as error:

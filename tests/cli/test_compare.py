@@ -73,3 +73,13 @@ def test_a_run_that_has_not_finished(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_no_run_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
     assert "not a run folder" in capsys.readouterr().err
+
+
+def test_a_training_is_compared_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = run(tmp_path / "first" / "run" / "0", {"seed": 0}, 0.5)
+    run(tmp_path / "second" / "run" / "0", {"seed": 1}, 0.5)
+    found = compared(str(tmp_path / "first"), str(tmp_path / "second"), capsys)
+    assert found["first"] == first
+    assert [(one["section"], one["path"]) for one in found["differences"] if one["path"] == "seed"] == [
+        ("recipe", "seed")
+    ]

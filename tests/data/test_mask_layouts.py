@@ -98,7 +98,7 @@ def test_folders_of_images_with_many_bands(tmp_path: Path) -> None:
 
 
 def test_folders_without_partners_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no folder images with a folder masks; there is no folder"):
+    with pytest.raises(UserError, match="there is no folder images with a folder masks; there is none at all"):
         read(tmp_path, "MaskFolders")
     pair(tmp_path, "images/a.png", "masks/a.png", 0, 1)
     write(tmp_path / "images" / "b.png", picture())

@@ -145,11 +145,24 @@ def test_unlabelled_pixels_train_nothing() -> None:
 
 def test_255_is_ignored_where_a_loss_says_nothing() -> None:
     given = [{"type": "A", "ignore_index": None}, {"type": "B", "ignore_index": 3}, {"type": "C"}]
-    assert with_ignore(given) == [
+    assert with_ignore(given, classes=4) == [
         {"type": "A", "ignore_index": IGNORE},
         {"type": "B", "ignore_index": 3},
         {"type": "C"},
     ]
+
+
+@pytest.mark.parametrize("said", [4, 254, -5])
+def test_an_ignored_target_that_no_pixel_has_is_refused(said: int) -> None:
+    with pytest.raises(
+        UserError, match=rf"losses\.0\.ignore_index: no pixel has the target {said}: the classes are 0 to 3"
+    ):
+        task_of(losses=f"[{{type: CrossEntropyLoss, on: main, ignore_index: {said}}}]", model__auxiliary_head="null")
+
+
+def test_postprocessing_is_checked_before_any_training() -> None:
+    with pytest.raises(UserError, match=r"scales must be positive, not \[0\.0\]"):
+        task_of(evaluate__postprocess="[{type: MaskViews, scales: [0.0]}]")
 
 
 def test_the_same_block_gives_the_same_first_weights_with_and_without_an_auxiliary_head() -> None:

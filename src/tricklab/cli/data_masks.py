@@ -15,15 +15,36 @@ if TYPE_CHECKING:
 _TYPE = "data.images.type="
 
 
+# what tells a layout that must be named from folders of classes
+_TOLD_BY = {
+    "CamVidMasks": ("train", "trainannot"),
+    "DriveMasks": ("training/images", "training/1st_manual"),
+    "CityscapesMasks": ("leftImg8bit",),
+    "VocMasks": ("JPEGImages", "SegmentationClass"),
+    "AdeMasks": ("images", "annotations"),
+}
+
+
 def holds_masks(folder: Path, changes: list[str]) -> bool:
-    """Whether a folder is one of images and masks: a change says so, or it holds folders of these names."""
+    """Whether a folder is one of images and masks: a change says so, or it holds folders of these names.
+
+    Raises:
+        UserError: it is laid out as a known data set of masks, and nothing says so.
+    """
+    from tricklab.errors import UserError
     from tricklab.registry import entries
 
     said = [change.removeprefix(_TYPE) for change in changes if change.startswith(_TYPE)]
     if said:
         return said[-1] in {entry.name for entry in entries("mask_layout")}
     both = ("images", "masks")
-    return any(all((place / name).is_dir() for name in both) for place in (folder, folder / "train"))
+    if any(all((place / name).is_dir() for name in both) for place in (folder, folder / "train")):
+        return True
+    for layout, names in _TOLD_BY.items():
+        if all((folder / name).is_dir() for name in names):
+            told = f"images with masks are laid out like this ({', '.join(names)}), and no classes of images"
+            raise UserError(told, where=str(folder), fix=f"add {_TYPE}{layout}")
+    return False
 
 
 def mask_stats(settings: SegmentationData, seeds: Seeds, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from tricklab.data.mask_fold import MaskFold
 from tricklab.data.mask_list import IGNORE
 from tricklab.data.segmentation import SegmentationData
 from tricklab.errors import UserError
-from tricklab.inference.postprocess import check_postprocess
+from tricklab.inference.postprocess import asked_through, check_postprocess
 from tricklab.losses import Losses
 from tricklab.metrics.segmentation import MASK_METRICS, TOLERANCE, constant_scores, mask_metric_code
 from tricklab.ops.ranks import ranks
@@ -61,8 +61,10 @@ class SegmentationTask:
             raise UserError("images have no windows that share convolutions", where="train.share_convolutions")
         sliding_of(chosen.evaluate)
         check_postprocess(chosen.evaluate.postprocess, "masks")
+        # built once before hours of training, so that a wrong number is told at once
+        asked_through(chosen.evaluate.postprocess, lambda images: images, value_steps=torch.ones(3))
         self.fold = self.data().prepare(self.seeds)
-        self.losses = Losses(with_ignore(chosen.losses), self.class_counts("train"), IGNORE)
+        self.losses = Losses(with_ignore(chosen.losses, len(self.classes)), self.class_counts("train"), IGNORE)
         if self.losses.teachers:
             raise UserError("in the task segmentation nobody can be asked for scores", where="losses, teacher")
         self.mixers = [
@@ -224,8 +226,20 @@ class SegmentationTask:
         }
 
 
-def with_ignore(losses: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The losses of a recipe with 255 where they do not say which target means "no label"; no mask has a -1."""
+def with_ignore(losses: Sequence[Mapping[str, Any]], classes: int) -> list[dict[str, Any]]:
+    """The losses of a recipe with 255 where they do not say which target means "no label"; no mask has a -1.
+
+    Raises:
+        UserError: a term would ignore what is neither a class nor "no label", and so nothing.
+    """
+    for place, item in enumerate(losses):
+        said = item.get("ignore_index")
+        if said is not None and said not in (-1, IGNORE) and not 0 <= said < classes:
+            raise UserError(
+                f"no pixel has the target {said}: the classes are 0 to {classes - 1}, and {IGNORE} is no label",
+                where=f"losses.{place}.ignore_index",
+                fix="leave it out; label values of the files without a class belong into data.ignore",
+            )
     return [
         {**item, "ignore_index": IGNORE}
         if "ignore_index" in item and item["ignore_index"] in (None, -1)

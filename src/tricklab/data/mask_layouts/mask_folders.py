@@ -88,7 +88,7 @@ class MaskFolders:
         inner = [(path / self.images, path / self.masks, split) for path, split in splits.items()]
         found = [(one, two, split) for one, two, split in inner if one.is_dir() and two.is_dir()]
         if not found:
-            there = ", ".join(path.name for path in list_folder(root).folders) or "no folder"
+            there = ", ".join(path.name for path in list_folder(root).folders) or "none at all"
             raise UserError(
                 f"there is no folder {self.images} with a folder {self.masks}; there is {there}",
                 where=str(root),
