@@ -124,6 +124,17 @@ def test_half_precision_stays_finite(name: str) -> None:
 
 
 @every
+def test_all_of_it_may_be_in_half_precision(name: str) -> None:
+    block, x = awake(name).bfloat16().train(), torch.randn(2, 16, 8, 8, dtype=torch.bfloat16, requires_grad=True)
+    y = block(x)
+    assert (y.dtype, y.shape) == (x.dtype, x.shape)
+    y.float().square().mean().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+    torch.testing.assert_close(block.eval()(x).double(), block.double()(x.double()), rtol=0.1, atol=0.1)
+
+
+@every
 def test_sums_over_large_maps_do_not_overflow_in_half_precision(name: str) -> None:
     block, x = awake(name).train(), 15 + torch.randn(1, 16, 40, 40)
     with torch.autocast("cpu", dtype=torch.float16):

@@ -34,7 +34,7 @@ class GraphUnit(nn.Module):
         """
         with without_autocast(x):
             pixels_NCP = single(x).flatten(2)
-            weight_KC, inverse_KC = self.weight, 1 / self.sigma.sigmoid()
+            weight_KC, inverse_KC = single(self.weight), 1 / single(self.sigma).sigmoid()
             square_KC = inverse_KC.square()
             # the squared distance without a (N, K, HW, C) array
             distance_NKP = (
