@@ -122,5 +122,6 @@ def _vectors(symbols: int, words: list[list[float]] | None) -> Tensor:
     if words is None:
         return torch.zeros(symbols, 0)
     if len(words) != symbols or len({len(word) for word in words}) != 1:
-        raise UserError(f"words of SGR must be {symbols} vectors of one length, not {len(words)}")
+        lengths = ", ".join(str(len(word)) for word in words)
+        raise UserError(f"words of SGR must be {symbols} vectors of one length, not {len(words)}, of lengths {lengths}")
     return torch.tensor(words, dtype=torch.get_default_dtype())
