@@ -177,7 +177,7 @@ def test_wrong_input_is_named(name: str) -> None:
         ({"type": "SGR", "symbols": 3, "edges": [[0, 3]]}, "joins 0 and 3, but its symbols are 0 to 2"),
         (
             {"type": "SGR", "symbols": 2, "words": [[1.0], [1.0, 2.0]]},
-            "2 vectors of one length, not 2, of lengths 1, 2",
+            "vectors of one length, not 2, of lengths 1, 2",
         ),
         ({"type": "SGR", "edges": [[0, 1]], "reason": "identity"}, "do nothing with reason: identity"),
         ({"type": "EMAttention", "momentum": 1.5}, "from 0 to 1"),
