@@ -21,7 +21,7 @@ def test_names_the_files_that_it_wrote(folder: Path, tmp_path: Path, capsys: pyt
     assert main(["report", str(folder), "--out", str(tmp_path)]) == 0
     named = [Path(line) for line in capsys.readouterr().out.split()]
     assert [path.name for path in named] == [
-        "report.html", "report.md", "report.csv", "report-runs.csv", "report.json",
+        "report.html", "report.md", "report.csv", "report-runs.csv", "report-classes.csv", "report.json",
     ]  # fmt: skip
     assert all(path.is_file() and path.parent == tmp_path for path in named)
 

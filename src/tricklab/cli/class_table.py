@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-_SHARES = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC", "average_precision": "AP"}
+_SHARES = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "precision": "precision",
+    "recall": "recall",
+    "acc": "recall",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "average_precision": "AP",
+}
 
 
 def class_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Precision, recall, F1, where they are known AUROC and average precision, support and predictions of each class.
 
     Args:
-        rows: as ``per_class_report`` gives them; "-" stands for what is undefined.
+        rows: as ``per_class_report`` gives them, or of masks ``mask_report`` (IoU and Dice too; ``acc`` is the
+            recall); "-" stands for what is undefined.
     """
     from rich.table import Table
     from rich.text import Text

@@ -16,10 +16,12 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="print the machine-readable result as one document")] = False,
     open_it: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
 ) -> None:
-    """Write report.html (one file, works offline), report.md, report.csv, report-runs.csv and report.json.
+    """Write report.html (one file, works offline), report.md, report.csv, report-runs.csv and report.json; where runs
+    recorded classes report-classes.csv too.
 
-    Nothing is run. Of a single run the figures are drawn: curves, confusion matrix; of a scene class map and split; of
-    images a reliability diagram and a gallery of the most confident mistakes.
+    Nothing is run. Of a single run the scores of each class are printed and the figures are drawn: curves, confusion
+    matrix; of a scene class map and split; of images a reliability diagram and a gallery of the most confident
+    mistakes.
 
     Examples:
 
@@ -52,7 +54,8 @@ def _report(experiment: Path, out: Path | None, as_json: bool, open_it: bool) ->
     outcome = experiment_result(experiment)
     files = write(experiment, out=out, outcome=outcome)
     if as_json:
-        print(dumps({**outcome, "files": {kind: str(path) for kind, path in files.items()}}, indent=1))
+        written = json.loads(files["json"].read_text(encoding="utf-8"))
+        print(dumps({**written, "files": {kind: str(path) for kind, path in files.items()}}, indent=1))
     else:
         for path in files.values():
             print(path)
@@ -70,6 +73,8 @@ def _single_runs(folder: Path) -> list[Path]:
 
 
 def _figures(runs: list[Path], data: Path | None, as_json: bool) -> None:
+    from tricklab.cli.class_table import class_table
+    from tricklab.cli.console import console
     from tricklab.errors import UserError
     from tricklab.lab.report import fold_of, run_figures
 
@@ -81,11 +86,23 @@ def _figures(runs: list[Path], data: Path | None, as_json: bool) -> None:
         except UserError as error:
             # the other figures need no data
             reason = str(error)
-        found.append({"run": str(run), "figures": [str(path) for path in run_figures(run, fold)], "left_out": reason})
+        figures = [str(path) for path in run_figures(run, fold)]
+        found.append({"run": str(run), "classes": _classes(run), "figures": figures, "left_out": reason})
     if as_json:
         print(json.dumps({"runs": found}, indent=1))
         return
     for one in found:
+        if one["classes"]:
+            console().print(class_table(one["classes"]))
         print(*one["figures"], sep="\n")
         if one["left_out"]:
             print(f"without the data: {one['left_out']}")
+
+
+def _classes(run: Path) -> list[dict[str, Any]]:
+    """The scores of each class that a run recorded; none before it has finished."""
+    from tricklab.lab.report.class_effects import class_rows
+    from tricklab.records import RunFolder
+
+    folder = RunFolder.open(run)
+    return class_rows(folder.result() or {}, str(folder.recipe.get("task") or ""))

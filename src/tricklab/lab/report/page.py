@@ -11,6 +11,8 @@ from typing import Any
 
 from tricklab import __version__
 from tricklab.lab.report import circumstances, drawings, tables, words
+from tricklab.lab.report.class_effects import ClassEffects
+from tricklab.lab.report.class_tables import class_headings, class_section
 from tricklab.lab.report.numbers import plain
 from tricklab.lab.report.series import AXES
 from tricklab.lab.report.source import Source
@@ -20,6 +22,7 @@ SECTIONS = (
     ("effects", "Effects"),
     ("blocks", "Blocks"),
     ("arms", "Arms"),
+    ("classes", "Classes"),
     ("interaction", "Interaction"),
     ("curves", "Curves"),
     ("failures", "Failures"),
@@ -31,12 +34,13 @@ SECTIONS = (
 )
 
 
-def html(source: Source, *, written: str, beside: list[str]) -> str:
+def html(source: Source, *, written: str, beside: list[str], classes: ClassEffects | None = None) -> str:
     """The page. Everything that comes from runs is escaped by the template or by the drawings themselves.
 
     Args:
         written: date and time of writing, as it is to be read.
         beside: names of the files that lie beside the page.
+        classes: what the tricks did to each class, where that is known.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -52,9 +56,10 @@ def html(source: Source, *, written: str, beside: list[str]) -> str:
         "arrows": drawings.arrows_of(source),
         "curves": curves,
         "data_rows": circumstances.data_rows(source),
+        "classes": class_section(classes),
     }
     shown = {"effects": parts["forest"], "blocks": parts["slopes"], "interaction": parts["arrows"], "curves": curves,
-             "data": parts["data_rows"]}  # fmt: skip
+             "data": parts["data_rows"], "classes": parts["classes"]}  # fmt: skip
     return environment.get_template("report.html.j2").render(
         **parts,
         name=source.name,
@@ -82,6 +87,7 @@ def html(source: Source, *, written: str, beside: list[str]) -> str:
         values=tables.value_rows(source),
         metric=source.metric,
         arms=tables.arm_rows(source),
+        class_headings=class_headings,
         trivial=tables.trivial_sentence(source),
         arrows_caption=_ARROWS,
         axes=[(key, label) for key, (_, label) in AXES.items()],

@@ -10,6 +10,8 @@ from typing import Any
 
 from tricklab import __version__
 from tricklab.lab.report import circumstances, tables, words
+from tricklab.lab.report.class_effects import ClassEffects
+from tricklab.lab.report.class_tables import CSV_COLUMNS, class_headings, class_lines, class_section
 from tricklab.lab.report.source import Source, ends
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -70,7 +72,30 @@ def value_table(source: Source) -> str:
     return table(["arm", *(f"block {block}" for block in source.blocks)], rows)
 
 
-def markdown(source: Source, *, written: str) -> str:
+def class_text(found: ClassEffects) -> list[str]:
+    """What the tricks did to each class: lines of Markdown."""
+    section = class_section(found)
+    assert section is not None
+    lines = ["## Classes", "", f"> {escaped(section['note'])}", ""]
+    if len(section["each"]) > 1:
+        rows = [
+            [row["name"], row["share"], row["baseline"], *(c["text"] for c in row["cells"])] for row in section["rows"]
+        ]
+        titles = [escaped(title) for title in class_headings(section, alone=False)]
+        lines += [escaped(section["caption"].partition(" Strong:")[0]), "", table(titles, rows), ""]
+    keys = ("name", "share", "without", "with_", "effect", "interval", "blocks")
+    for trick in section["each"]:
+        lines += [f"### {escaped(trick['name'])}", ""]
+        lines += [table(class_headings(section, alone=True), [[row[key] for key in keys] for row in trick["rows"]]), ""]
+    return [*lines, escaped(section["left"]), ""]
+
+
+def classes_csv(found: ClassEffects | None) -> str:
+    """One line per class and trick, numbers unrounded; nothing but the head where no classes are known."""
+    return _csv(CSV_COLUMNS, class_lines(found))
+
+
+def markdown(source: Source, *, written: str, classes: ClassEffects | None = None) -> str:
     """The whole report as Markdown."""
     lines = [f"# {escaped(words.question(source))}", "", escaped(words.setting(source)), ""]
     for answer in (words.answer(source, trick) for trick in source.tricks):
@@ -80,6 +105,7 @@ def markdown(source: Source, *, written: str) -> str:
     lines += ["", "## Verdicts", "", escaped(tables.verdict_caption(source)), "", verdict_table(source), ""]
     lines += [remark_list(source)]
     lines += ["", "## Arms", "", arm_table(source), "", escaped(tables.trivial_sentence(source)), ""]
+    lines += class_text(classes) if classes is not None else []
     lines += ["## Values", "", value_table(source), "", "## Runs that did not finish", ""]
     failed = tables.unfinished_rows(source)
     keys = ("arm", "block", "state", "why")

@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tricklab.lab.report.class_effects import class_effects
 from tricklab.lab.report.page import html
 from tricklab.lab.report.source import Source, read
-from tricklab.lab.report.text import markdown, runs_csv, verdicts_csv
+from tricklab.lab.report.text import classes_csv, markdown, runs_csv, verdicts_csv
 from tricklab.records import dumps, write_atomic
 
 FILES = {
@@ -17,6 +18,7 @@ FILES = {
     "markdown": "report.md",
     "csv": "report.csv",
     "runs": "report-runs.csv",
+    "classes": "report-classes.csv",
     "json": "report.json",
 }
 
@@ -27,8 +29,9 @@ def write(
     out: str | os.PathLike[str] | None = None,
     outcome: dict[str, Any] | None = None,
 ) -> dict[str, Path]:
-    """Write ``report.html``, ``report.md``, ``report.csv`` (one line per trick), ``report-runs.csv`` (one per run) and
-    ``report.json`` (the machine-readable result).
+    """Write ``report.html``, ``report.md``, ``report.csv`` (one line per trick), ``report-runs.csv`` (one per run),
+    ``report-classes.csv`` (one per class and trick, where runs recorded classes) and ``report.json`` (the
+    machine-readable result, with ``per_class`` where there are classes).
 
     Args:
         experiment: an experiment's folder.
@@ -36,7 +39,7 @@ def write(
         outcome: the machine-readable result, if it is known already; else it is computed from the folder.
 
     Returns:
-        Path by kind: ``html``, ``markdown``, ``csv``, ``runs``, ``json``.
+        Path by kind: ``html``, ``markdown``, ``csv``, ``runs``, ``classes`` where there are classes, ``json``.
 
     Raises:
         UserError: it is no experiment, or a file in it is damaged.
@@ -45,16 +48,22 @@ def write(
     place = Path(out) if out is not None else source.folder
     place.mkdir(parents=True, exist_ok=True)
     written = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    classes = class_effects(source)
+    files = {kind: name for kind, name in FILES.items() if kind != "classes" or classes is not None}
+    beside = [name for kind, name in files.items() if kind != "html"]
     contents = {
-        "html": html(source, written=written, beside=[name for key, name in FILES.items() if key != "html"]),
-        "markdown": markdown(source, written=written),
+        "html": html(source, written=written, beside=beside, classes=classes),
+        "markdown": markdown(source, written=written, classes=classes),
         "csv": verdicts_csv(source),
         "runs": runs_csv(source),
-        "json": dumps(source.outcome, indent=1),
+        "classes": classes_csv(classes),
+        "json": dumps(
+            source.outcome if classes is None else {**source.outcome, "per_class": classes.to_dict()}, indent=1
+        ),
     }
-    for kind, content in contents.items():
-        write_atomic(place / FILES[kind], content)
-    return {kind: place / name for kind, name in FILES.items()}
+    for kind, name in files.items():
+        write_atomic(place / name, contents[kind])
+    return {kind: place / name for kind, name in files.items()}
 
 
 def source_of(experiment: str | os.PathLike[str], outcome: dict[str, Any] | None = None) -> Source:
