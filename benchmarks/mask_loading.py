@@ -5,7 +5,8 @@
 DIR holds CamVid (``train``, ``trainannot``); without it pictures of 360 × 480 are drawn. Both sides read the same files
 (torchvision by its own decoder), change image and mask by the same transforms, cut, and normalise: tricklab's
 ``MaskDataset``, and a data set that gives ``tv_tensors`` to one ``Compose``. A second line for each set leaves the
-reading out: pixels are in memory on both sides.
+reading out: pixels are in memory on both sides. The last line is of drawn images as large as those of Cityscapes, in
+memory, cut at 512 × 1024.
 
 Times are the best of several batches in processor time on one thread. The sides take turns, and the ratio is the
 median of the turns' ratios, so that a busy machine disturbs both alike.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,29 +35,32 @@ from tricklab.data.mask_list import IGNORE
 from tricklab.data.segmentation import SegmentationData
 from tricklab.seeds import Seeds
 
+Size = tuple[int, int]
 SIZE = (360, 480)
+LARGE, LARGE_CROP, LARGE_BATCH, LARGE_SET = (1024, 2048), (512, 1024), 2, "multi-scale, flip"
 UNLABELLED = 11
 FILL = {tv_tensors.Image: 0, tv_tensors.Mask: IGNORE}
 FLIP, JITTER = {"type": "HorizontalFlip"}, {"type": "ColourJitter"}
 RESIZE = {"type": "RandomResize", "ratio_range": [0.5, 2.0]}
-# name: (ours, theirs before the crop)
-SETS: dict[str, tuple[list[dict[str, Any]], Callable[[], list[Any]]]] = {
-    "crop": ([], lambda: []),
-    "flip": ([FLIP], lambda: [v2.RandomHorizontalFlip()]),
-    "multi-scale, flip": (
-        [RESIZE, FLIP],
-        lambda: [v2.ScaleJitter(SIZE, (0.5, 2.0), antialias=True), v2.RandomHorizontalFlip()],
-    ),
-    "multi-scale, flip, jitter": (
-        [RESIZE, FLIP, JITTER],
-        lambda: [v2.ScaleJitter(SIZE, (0.5, 2.0), antialias=True), v2.RandomHorizontalFlip()],
-    ),
+
+
+def multi_scale(size: Size) -> list[Any]:
+    """torchvision's, of images of a size."""
+    return [v2.ScaleJitter(size, (0.5, 2.0), antialias=True), v2.RandomHorizontalFlip()]
+
+
+# name: (ours, theirs before the crop, for images of a size)
+SETS: dict[str, tuple[list[dict[str, Any]], Callable[[Size], list[Any]]]] = {
+    "crop": ([], lambda _: []),
+    "flip": ([FLIP], lambda _: [v2.RandomHorizontalFlip()]),
+    "multi-scale, flip": ([RESIZE, FLIP], multi_scale),
+    "multi-scale, flip, jitter": ([RESIZE, FLIP, JITTER], multi_scale),
 }
 
 
-def draw_files(folder: Path, count: int) -> None:
+def draw_files(folder: Path, count: int, size: Size = SIZE) -> None:
     """Drawn scenes as ``train`` and ``trainannot``."""
-    drawn = SyntheticMasks(classes=11, images=count, size=SIZE).read()
+    drawn = SyntheticMasks(classes=11, images=count, size=size).read()
     for name in ("train", "trainannot"):
         (folder / name).mkdir()
     for number in range(count):
@@ -67,7 +71,7 @@ def draw_files(folder: Path, count: int) -> None:
         )
 
 
-def ours(root: Path, crop: tuple[int, int], cache: Any) -> Callable[[list[dict[str, Any]]], MaskDataset]:
+def ours(root: Path, crop: Size, cache: Any) -> Callable[[list[dict[str, Any]]], MaskDataset]:
     """tricklab's training images, by their augmentation; the files are looked at once."""
     common: dict[str, Any] = {
         "root": str(root),
@@ -110,7 +114,7 @@ class Pairs(torch.utils.data.Dataset[Any]):
         return image, mask.long()
 
 
-def theirs(crop: tuple[int, int], before: list[Any], jitter: bool) -> Any:
+def theirs(crop: Size, before: list[Any], jitter: bool) -> Any:
     """One transform for image and mask; the border of small images is normalised to about zero on both sides."""
     fill = {**FILL, tv_tensors.Image: [round(255 * value) for value in MEAN]}
     cut = v2.RandomCrop(crop, pad_if_needed=True, fill=fill)
@@ -133,18 +137,20 @@ def batches(data: Any, batch: int) -> Callable[[], Any]:
     return one
 
 
-def measure(root: Path, crop: tuple[int, int], batch: int, repeats: int, only: str | None) -> list[Row]:
-    """Every set of transforms, from files and from memory."""
+def measure(
+    root: Path, size: Size, crop: Size, batch: int, repeats: int, names: Sequence[str], memories: Sequence[bool]
+) -> list[Row]:
+    """Some sets of transforms, from files (False) and from memory."""
     rows: list[Row] = []
     paths = sorted((root / "train").glob("*.png"))
-    for memory in (False, True):
+    for memory in memories:
         own, kept = ours(root, crop, "memory" if memory else "none"), Pairs(paths, None, keep=memory)
-        for name, (augment, before) in SETS.items():
-            if only is not None and name != only:
-                continue
-            kept.transform = theirs(crop, before(), JITTER in augment)
+        for name in names:
+            augment, before = SETS[name]
+            kept.transform = theirs(crop, before(size), JITTER in augment)
             times = turns_s({"ours": batches(own(augment), batch), "v2": batches(kept, batch)}, repeats)
-            what = f"{name}, {'memory' if memory else 'files'} to a batch of {batch} at {crop[0]} × {crop[1]}"
+            source = f"{'memory' if memory else 'files'} of {size[0]} × {size[1]}"
+            what = f"{name}, {source} to a batch of {batch} at {crop[0]} × {crop[1]}"
             row = time_row(what, "torchvision v2, tv_tensors", min(times["ours"]), min(times["v2"]), 1.0)
             turns = zip(times["v2"], times["ours"], strict=True)
             rows.append({**row, "ratio": statistics.median(other / mine for other, mine in turns)})
@@ -157,15 +163,20 @@ def main() -> int:
     options.add_argument("--data", type=Path, help="folder of CamVid, instead of drawn pictures")
     options.add_argument("--batch", type=int, default=8)
     options.add_argument("--crop", type=int, nargs=2, default=(192, 256), metavar=("HEIGHT", "WIDTH"))
-    options.add_argument("--only", choices=SETS)
+    options.add_argument("--only", choices=SETS, help="one set of transforms")
     asked = options.parse_args()
     torch.set_num_threads(1)
     repeats = 5 if asked.quick else 15
-    with tempfile.TemporaryDirectory() as drawn:
+    names = list(SETS) if asked.only is None else [asked.only]
+    with tempfile.TemporaryDirectory() as drawn, tempfile.TemporaryDirectory() as large:
         if asked.data is None:
             draw_files(Path(drawn), 24)
-        crop = (asked.crop[0], asked.crop[1])
-        return show(measure(asked.data or Path(drawn), crop, asked.batch, repeats, asked.only), asked.json)
+        root, crop = asked.data or Path(drawn), (asked.crop[0], asked.crop[1])
+        rows = measure(root, SIZE, crop, asked.batch, repeats, names, (False, True))
+        if LARGE_SET in names:
+            draw_files(Path(large), 24, LARGE)
+            rows += measure(Path(large), LARGE, LARGE_CROP, LARGE_BATCH, repeats, [LARGE_SET], (True,))
+        return show(rows, asked.json)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tricklab.data.drawn_items import Asked
 from tricklab.data.draws import item_draw, unique_names
 from tricklab.data.mask_list import IGNORE
 from tricklab.data.mask_store import MaskStore, Pair
+from tricklab.data.pair_view import PairView, change
 from tricklab.data.pixel_normalisation import PixelNormalisation
 from tricklab.errors import UserError
 from tricklab.seeds import Seeds
@@ -119,37 +120,33 @@ class MaskDataset(Dataset[dict[str, Any]]):
         return {"image": values, "target": target, "index": rows, "drawn": drawn}
 
     def _pair(self, row: np.ndarray, changed: dict[str, list[bool]]) -> Pair:
-        image, mask = self.store.pair(int(self.members[row[1]]))
+        view = PairView.of(*self.store.pair(int(self.members[row[1]])))
         for name, transform in self.on_pairs:
-            image, mask, did = transform(image, mask, self._draw(name, row))
-            changed[name].append(bool(did))
+            view, did = change(transform, view, self._draw(name, row))
+            changed[name].append(did)
         if self.crop is None:
-            return image, mask
-        image, mask = filled(image, mask, self.crop, self.normalise.fill(image.dtype))
-        chosen = None
-        if self.corner is not None:
-            whole = mask.shape == self.crop
-            chosen = None if whole else self.corner(mask, self.crop, self._draw("corner", row))
-            changed[self.corner.name].append(chosen is not None)
-        return self._cut(image, mask, self.crop, chosen, row)
+            return view.image, view.mask
+        size = np.minimum(self.crop, view.shape)
+        top, left = self._corner(view, row, changed)
+        part = view.cut(top, left, *size.tolist())
+        return filled(part.image, part.mask, self.crop, self.normalise.fill(part.image.dtype))
 
-    def _cut(
-        self,
-        image: np.ndarray,
-        mask: np.ndarray,
-        size: tuple[int, int],
-        corner: tuple[int, int] | None,
-        row: np.ndarray,
-    ) -> Pair:
-        spare = np.array(mask.shape) - size
-        if not spare.any():
-            return image, mask
-        if corner is None:
-            corner = tuple((self._draw("crop", row)(2) * (spare + 1)).astype(np.int64).tolist())
-        top, left = corner
+    def _corner(self, view: PairView, row: np.ndarray, changed: dict[str, list[bool]]) -> tuple[int, int]:
+        """Top and left of the crop; 0 along a side that is filled up."""
+        assert self.crop is not None
+        spare = np.maximum(np.array(view.shape) - self.crop, 0)
+        found = None
+        if self.corner is not None:
+            if spare.any():
+                found = self.corner(filled_mask(view.mask, self.crop), self.crop, self._draw("corner", row))
+            changed[self.corner.name].append(found is not None)
+        if found is None and spare.any():
+            top, left = (self._draw("crop", row)(2) * (spare + 1)).astype(np.int64).tolist()
+        else:
+            top, left = found or (0, 0)
         assert 0 <= top <= spare[0]
         assert 0 <= left <= spare[1]
-        return image[top : top + size[0], left : left + size[1]], mask[top : top + size[0], left : left + size[1]]
+        return top, left
 
     def _draw(self, name: str, row: np.ndarray) -> Callable[[int], np.ndarray]:
         assert self.seeds is not None
@@ -174,15 +171,27 @@ def as_tensors(images: Sequence[np.ndarray]) -> Tensor:
 def filled(image_HWC: np.ndarray, mask_HW: np.ndarray, size: tuple[int, int], fill: np.ndarray) -> Pair:
     """Image and mask of at least a size: below and to the right ``fill`` (C,) and no label are added where they lack.
 
-    >>> filled(np.zeros((1, 2, 1), np.uint8), np.zeros((1, 2), np.uint8), (2, 2), np.array([9]))[1].tolist()
-    [[0, 0], [255, 255]]
+    >>> filled(np.zeros((1, 2, 1), np.uint8), np.zeros((1, 2), np.uint8), (2, 2), np.array([9]))[0].ravel().tolist()
+    [0, 0, 9, 9]
     """
-    height, width = (max(0, want - have) for want, have in zip(size, mask_HW.shape, strict=True))
-    if not height and not width:
+    height, width = np.maximum(mask_HW.shape, size)
+    if mask_HW.shape == (height, width):
         return image_HWC, mask_HW
-    image = np.empty((mask_HW.shape[0] + height, mask_HW.shape[1] + width, image_HWC.shape[2]), image_HWC.dtype)
+    image = np.empty((height, width, image_HWC.shape[2]), image_HWC.dtype)
     image[:] = fill
     image[: mask_HW.shape[0], : mask_HW.shape[1]] = image_HWC
-    mask = np.full(image.shape[:2], IGNORE, dtype=np.uint8)
+    return image, filled_mask(mask_HW, size)
+
+
+def filled_mask(mask_HW: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask of at least a size: below and to the right there is no label.
+
+    >>> filled_mask(np.zeros((1, 2), np.uint8), (2, 2)).tolist()
+    [[0, 0], [255, 255]]
+    """
+    shape = np.maximum(mask_HW.shape, size)
+    if mask_HW.shape == tuple(shape):
+        return mask_HW
+    mask = np.full(shape, IGNORE, dtype=np.uint8)
     mask[: mask_HW.shape[0], : mask_HW.shape[1]] = mask_HW
-    return image, mask
+    return mask

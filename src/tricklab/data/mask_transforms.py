@@ -21,7 +21,8 @@ PairDraw = Callable[[int], np.ndarray]
 class PairTransform(Protocol):
     """What a component of kind ``pair_transform`` offers. Its numbers come from ``draw`` alone (see ``draws.py``).
 
-    A component may ask for ``given=("crop",)``: (height, width) of ``data.crop``, or None for whole images.
+    A component may ask for ``given=("crop",)``: (height, width) of ``data.crop``, or None for whole images. One that
+    only resizes, mirrors, turns or cuts is best made of :class:`tricklab.data.pair_view.PairMove`.
     """
 
     stage: ClassVar[Literal["pair"]]

@@ -7,6 +7,7 @@ import numpy as np
 from tricklab.data.image_transforms.arguments import whole
 from tricklab.data.mask_list import IGNORE
 from tricklab.data.mask_transforms import PairDraw
+from tricklab.data.pair_view import PairMove, PairView
 from tricklab.errors import UserError
 from tricklab.registry import component
 
@@ -14,7 +15,7 @@ ATTEMPTS = 10
 
 
 @component("pair_transform", source="MMSegmentation RandomCrop", given=("crop",))
-class RandomCrop:
+class RandomCrop(PairMove):
     """Cut ``data.crop`` out at a random place where no class has too many of the labelled pixels.
 
     Ten places are tried; if none will do, the last is taken. (MMSegmentation then takes an eleventh that it does not
@@ -29,7 +30,6 @@ class RandomCrop:
         UserError: there is no ``data.crop``.
     """
 
-    stage = "pair"
     cuts = True
 
     def __init__(self, cat_max_ratio: float = 0.75, *, crop: tuple[int, int] | None) -> None:
@@ -43,20 +43,18 @@ class RandomCrop:
             raise UserError("RandomCrop needs the size of the crop", where="data.crop", fix="crop: [height, width]")
         self.cat_max_ratio, self.size = cat_max_ratio, crop
 
-    def __call__(
-        self, image_HWC: np.ndarray, mask_HW: np.ndarray, draw: PairDraw
-    ) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Cut one pair; see :class:`tricklab.data.mask_transforms.PairTransform`."""
-        size = np.minimum(self.size, mask_HW.shape)
-        spare = np.array(mask_HW.shape) - size
+    def move(self, pair: PairView, draw: PairDraw) -> tuple[PairView, bool]:
+        """Cut one pair."""
+        height, width = np.minimum(self.size, pair.shape).tolist()
+        spare = np.array(pair.shape) - (height, width)
         if not spare.any():
-            return image_HWC, mask_HW, False
+            return pair, False
         corners = whole(draw(2 * ATTEMPTS).reshape(ATTEMPTS, 2), spare + 1)
         for top, left in corners.tolist():
-            part = mask_HW[top : top + size[0], left : left + size[1]]
-            if self.fits(part):
+            part = pair.cut(top, left, height, width)
+            if self.fits(part.mask):
                 break
-        return image_HWC[top : top + size[0], left : left + size[1]], part, True
+        return part, True
 
     def fits(self, mask_HW: np.ndarray) -> bool:
         """Whether no class has more than its share."""

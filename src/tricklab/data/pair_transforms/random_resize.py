@@ -8,13 +8,14 @@ import numpy as np
 
 from tricklab.data.image_transforms.arguments import between, check_range, whole
 from tricklab.data.mask_transforms import PairDraw
-from tricklab.data.pair_transforms.resizing import Scale, check_scale, resized
+from tricklab.data.pair_transforms.resizing import Scale, check_scale, size_for
+from tricklab.data.pair_view import PairMove, PairView
 from tricklab.errors import UserError
 from tricklab.registry import component
 
 
 @component("pair_transform", source="MMCV RandomResize with type Resize; MMDetection 2 multiscale_mode='range'")
-class RandomResize:
+class RandomResize(PairMove):
     """Resize image and mask to a random size.
 
     ``scale`` is **(width, height)**, as in OpenMMLab; everything else in a recipe is (height, width). With one scale
@@ -36,8 +37,6 @@ class RandomResize:
     Raises:
         UserError: one scale without ``ratio_range`` or two with it, or nothing to draw.
     """
-
-    stage = "pair"
 
     def __init__(
         self,
@@ -79,13 +78,11 @@ class RandomResize:
         )
         return long, short
 
-    def __call__(
-        self, image_HWC: np.ndarray, mask_HW: np.ndarray, draw: PairDraw
-    ) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Resize one pair; see :class:`tricklab.data.mask_transforms.PairTransform`."""
-        return resized(
-            image_HWC, mask_HW, self.draw_scale(draw, (mask_HW.shape[1], mask_HW.shape[0])), keep_ratio=self.keep_ratio
-        )
+    def move(self, pair: PairView, draw: PairDraw) -> tuple[PairView, bool]:
+        """Resize one pair."""
+        height, width = pair.shape
+        size = size_for(pair.shape, self.draw_scale(draw, (width, height)), keep_ratio=self.keep_ratio)
+        return pair.resized(size), size != pair.shape
 
 
 def _inclusive(ends: Sequence[int], lot: float) -> int:

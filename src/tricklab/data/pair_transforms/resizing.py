@@ -1,12 +1,10 @@
-"""Image and mask at a size that OpenMMLab's ``scale`` and ``keep_ratio`` say."""
+"""The size that OpenMMLab's ``scale`` and ``keep_ratio`` say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from tricklab.data.mask_resizing import Resizing, resize_image, resize_mask
+from tricklab.data.mask_resizing import Resizing
 from tricklab.errors import UserError
 
 Scale = tuple[int, int]
@@ -30,12 +28,3 @@ def size_for(shape: tuple[int, int], scale: Scale, *, keep_ratio: bool) -> tuple
     if keep_ratio:
         return Resizing(long=max(scale), short=min(scale)).size_of(*shape)
     return scale[1], scale[0]
-
-
-def resized(
-    image_HWC: np.ndarray, mask_HW: np.ndarray, scale: Scale, *, keep_ratio: bool
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Image interpolated, mask by the nearest pixel, and whether the size changed."""
-    height, width = mask_HW.shape
-    size = size_for((height, width), scale, keep_ratio=keep_ratio)
-    return resize_image(image_HWC, size), resize_mask(mask_HW, size), size != (height, width)
