@@ -64,6 +64,7 @@ def test_frozen_parameters_and_windows_of_bands(capsys: pytest.CaptureFixture[st
         (["camvid-fcn-r18", "strange", "--classes", "11"], "neither a trick nor a value"),
         (["salinas-a-hybridsn", "model=PixelSVM", "--classes", "6"], "has no layers to count"),
         (["salinas-a-hybridsn", "--classes", "6", "--size", "3x3"], "needs windows of at least 9 pixels"),
+        (["--classes", "3"], "--classes: this is for a recipe's network. name a recipe before it"),
     ],
 )
 def test_bad_words_are_told(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_what_cannot_be_is_one_line(
 ) -> None:
     one, out = str(images / "one.png"), str(tmp_path)
     assert "not for masks" in refused(capsys, str(run), one, "--top-k", "2", "--out", out)
-    assert "two images are named 'one'" in refused(capsys, str(run), one, one, "--out", out)
+    assert f"{one} and {one} would give masks of one name" in refused(capsys, str(run), one, one, "--out", out)
     assert "take the images' names" in refused(capsys, str(run), one, "--out", str(images))
     assert "at least 8" in refused(capsys, str(run), one, "--window", "4", "--out", out)
     assert "needed" in refused(capsys, str(run), "--out", out)
@@ -166,3 +167,11 @@ def test_scores_that_are_no_numbers_become_no_mask(
         told = refused(capsys, str(run), str(images / "one.png"), "--out", str(tmp_path / "masks"), *words)
         assert "the network's scores are no numbers at " in told
         assert list((tmp_path / "masks").iterdir()) == []
+
+
+def test_an_image_asked_in_the_recipe_s_windows_says_how_many(run: Path, images: Path, tmp_path: Path) -> None:
+    network = mask_run(RunFolder.open(run))
+    slid = network.settings.evaluate.model_copy(update={"method": "slide", "window": (16, 16), "stride": (12, 12)})
+    network = replace(network, settings=network.settings.model_copy(update={"evaluate": slid}))
+    found = mask_prediction.predict_mask(network, images / "one.png", tmp_path / "m")
+    assert found.windows == Sliding((16, 16), (12, 12)).count((32, 40)) == 9

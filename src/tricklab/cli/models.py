@@ -30,7 +30,7 @@ def command(
         str | None, typer.Option(metavar="HxW", help="of the input in pixels (the recipe's crop, size or window)")
     ] = None,
     channels: Annotated[int | None, typer.Option(min=1, help="of the input (3; the components of data.pca)")] = None,
-    depth: Annotated[int, typer.Option(min=1, help="how far down the parts are listed")] = 2,
+    depth: Annotated[int | None, typer.Option(min=1, help="how far down the parts are listed (2)")] = None,
     without: Annotated[
         list[str] | None, typer.Option(metavar="TRICK", help="leave out one of the recipe's own tricks")
     ] = None,
@@ -50,9 +50,15 @@ def command(
       tricklab models cityscapes-pspnet-r50 model.backbone.scales=4 model.backbone.base_width=26 --classes 19
     """
     if words:
-        _network(words, without or [], classes, size, channels, depth, as_json)
-    else:
-        _list(as_json)
+        _network(words, without or [], classes, size, channels, depth or 2, as_json)
+        return
+    given = {"--classes": classes, "--size": size, "--channels": channels, "--depth": depth, "--without": without}
+    for option, value in given.items():
+        if value:
+            from tricklab.errors import UserError
+
+            raise UserError("this is for a recipe's network", where=option, fix="name a recipe before it")
+    _list(as_json)
 
 
 def _list(as_json: bool) -> None:

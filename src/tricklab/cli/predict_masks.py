@@ -35,7 +35,8 @@ def predict_masks(
     stems = [path.stem for path in paths]
     doubled = next((stem for stem in stems if stems.count(stem) > 1), None)
     if doubled is not None:
-        raise UserError(f"two images are named {doubled!r}", where="inputs", fix="predict them one after the other")
+        both = " and ".join([str(path) for path in paths if path.stem == doubled][:2])
+        raise UserError(f"{both} would give masks of one name", where="inputs", fix="predict each with its own --out")
     if any(path.resolve().parent == out.resolve() for path in paths):
         raise UserError("masks beside their images would take the images' names", where="--out", fix="another folder")
     if window is not None and window < 8:

@@ -40,7 +40,7 @@ class PredictedMask:
     Attributes:
         name: the image.
         size: (height, width).
-        windows: how many it was asked in.
+        windows: how many it was asked in, in each view.
         shares: {class name: share of the pixels}.
         files: the mask of label values and a picture of it.
         agreement: what larger windows would have made of the middle of an image that was asked by rows; None where one
@@ -77,7 +77,8 @@ def predict_mask(run: MaskRun, path: Path, stem: Path, window: int | None = None
     size = rows.shape[:2]
     with tempfile.TemporaryDirectory(dir=stem.parent, prefix=".mask-") as folder:
         if window is None and size[0] * size[1] <= LARGEST_WHOLE:
-            classes, windows, apart = _whole(run, rows), 1, None
+            classes, apart = _whole(run, rows), None
+            windows = _windows_of(run, (size[0], size[1]))
         else:
             found, apart = _by_rows(run, rows, Path(folder) / "classes.npy", window)
             classes, windows = np.load(found.path, mmap_mode="r"), found.windows
@@ -110,6 +111,12 @@ def _whole(run: MaskRun, rows: SceneRows) -> np.ndarray:
         require_answered(logits, rows.name)
         found: np.ndarray = predicted_classes(logits)[0].cpu().numpy()
     return found
+
+
+def _windows_of(run: MaskRun, size: tuple[int, int]) -> int:
+    """Windows of an image that is asked about as evaluations ask; of each of its views where there are several."""
+    plan = sliding_of(run.settings.evaluate)
+    return 1 if plan is None else plan.count(size if run.resizing is None else run.resizing.size_of(*size))
 
 
 def _by_rows(
