@@ -49,6 +49,7 @@ BASELINE = {
     "paramwise": ["optimizer.weight_decay=0.01"],
     "norm_no_decay": ["optimizer.weight_decay=0.01", "model={type: timm, name: test_resnet}"],
     "drop_path": ["model={type: timm, name: test_resnet}"],
+    "aux_head": ["model.auxiliary_head=null", "losses=[{type: CrossEntropyLoss}]"],
     "avg_non_ignore": ["losses.0.divisor=all", "losses.1.divisor=all"],
     "stochastic_depth": ["model={type: timm, name: test_resnet}"],
     "pretrained": ["model={type: timm, name: test_resnet}"],

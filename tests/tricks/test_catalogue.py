@@ -27,7 +27,7 @@ CONTRACT = {
     "drop_path", "stochastic_depth", "fp16",
     "distill", "pretrained", "snapshot", "fge", "soup",
     "head_lr", "norm_no_decay", "paramwise", "context",
-    "ohem", "focal", "dice", "jaccard", "tversky", "lovasz", "boundary", "hausdorff", "avg_non_ignore",
+    "ohem", "focal", "dice", "jaccard", "tversky", "lovasz", "boundary", "hausdorff", "avg_non_ignore", "aux_head",
     "multi_scale", "varied_crops", "rare_class_crops", "classmix", "copy_paste", "slide", "crf",
 }  # fmt: skip
 WRITES = {
@@ -53,6 +53,7 @@ WRITES = {
     "snapshot": ("schedule", "evaluate."), "fge": ("schedule", "evaluate."), "soup": ("train.branches", "evaluate."),
     "ohem": "losses.0.sampler", "focal": "losses.0", "dice": "losses.2", "lovasz": "losses.2", "boundary": "losses.2",
     "jaccard": "losses.2", "tversky": "losses.2", "hausdorff": "losses.2", "avg_non_ignore": "losses.",
+    "aux_head": ("model.auxiliary_head", "losses."),
     "context": "model.insert",
     "head_lr": "optimizer.custom_keys", "norm_no_decay": "optimizer.paramwise", "paramwise": "optimizer.paramwise",
     "multi_scale": "data.augment", "varied_crops": "data.augment", "rare_class_crops": "data.sampler",

@@ -16,7 +16,7 @@ from tricklab.records import Evidence, RunFolder
 RECIPE = RECIPES["segmentation"]
 NAMES = [
     "ohem", "focal", "dice", "jaccard", "tversky", "lovasz", "boundary", "hausdorff", "avg_non_ignore", "class_weights",
-    "label_smoothing",
+    "label_smoothing", "aux_head",
 ]  # fmt: skip
 
 
@@ -51,6 +51,18 @@ def test_losses_are_added_on_the_output_that_is_named_once() -> None:
     ]
     with pytest.raises(UserError, match="has a DiceLoss on main already"):
         applied(["+dice"], ["losses.2={type: DiceLoss}"])
+
+
+def test_an_auxiliary_head_is_that_of_pspnet() -> None:
+    alone = ["model.auxiliary_head=null", "losses=[{type: CrossEntropyLoss}]", "model.decode_head.channels=512"]
+    found = applied(["+aux_head"], alone).recipe
+    head = found.get("model.auxiliary_head")
+    assert (head["type"], head["in_index"], head["channels"], head["num_convs"]) == ("FCNHead", 2, 256, 1)
+    assert head["concat_input"] is False
+    assert [(term["on"], term["weight"]) for term in found.get("losses")] == [("main", 1.0), ("aux", 0.4)]
+    assert applied(["+aux_head(channels=7, in_index=1)"], alone).recipe.get("model.auxiliary_head.channels") == 7
+    with pytest.raises(UserError, match="has an auxiliary head already"):
+        applied(["+aux_head"])
 
 
 def test_tversky_hands_its_factors_on() -> None:
