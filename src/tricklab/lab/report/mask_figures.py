@@ -12,8 +12,8 @@ from tricklab.errors import UserError
 from tricklab.lab.report.canvas import class_colours, figure, save
 from tricklab.metrics.segmentation.regions import IGNORE
 
-PANELS = ("image", "label", "prediction", "errors")
-IGNORED, RIGHT, WRONG = (0.93, 0.94, 0.95), (0.80, 0.84, 0.88), (0.79, 0.15, 0.08)
+PANELS = ("image", "label", "prediction", "errors (dark)")
+IGNORED, RIGHT, WRONG = (0.93, 0.94, 0.95), (0.80, 0.84, 0.88), (0.11, 0.13, 0.16)  # no class has a colour so dark
 SHARE = 0.55
 LARGEST = 640
 
@@ -53,7 +53,7 @@ def overlay(pixels: np.ndarray, classes: np.ndarray, colours: np.ndarray) -> np.
 
 
 def error_map(label: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float: grey where right, red where wrong, nearly white where the label says nothing."""
+    """(H, W, 3) float: grey where right, nearly black where wrong, nearly white where the label says nothing."""
     found = np.empty((*label.shape, 3))
     found[...] = RIGHT
     found[label != prediction] = WRONG
