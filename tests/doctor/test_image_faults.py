@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms.functional import to_tensor as transform_to_tensor
 
 from tests.data.pictures import picture, save
+from tests.doctor.image_cases import IMAGE_CASES
 from tricklab.cli.main import main
+from tricklab.doctor import run_rules
 
 CLASSES = ("barley", "maize", "wheat")
 RECIPE = """
@@ -153,6 +156,16 @@ def test_a_copy_on_both_sides_of_a_given_split(near: bool, tmp_path: Path, capsy
     assert finding["title"].startswith("1 of 25 val images (4.0%) have a copy among the training images")
     assert "val/wheat/copy.png (val)" in finding["title"]
     assert finding["fix"] == ["data.duplicates=group"]
+
+
+def test_a_given_split_of_masks_that_tears_near_copies_apart_has_no_fix_in_the_recipe() -> None:
+    copies = IMAGE_CASES["D05"][0]
+    (finding,) = run_rules(copies)
+    assert finding.fix == ("data.duplicates=group",)
+    (finding,) = run_rules(replace(copies, recipe={"data": {"duplicates": "group"}}))
+    assert finding.rule == "D05"
+    assert finding.fix == ()
+    assert finding.causes == ("the given split was drawn without looking for copies",)
 
 
 def test_a_copy_under_another_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

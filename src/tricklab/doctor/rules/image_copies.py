@@ -22,18 +22,18 @@ class CopiesAcrossSplit(Rule):
         parts = [(name, count, sizes[name]) for name, count in crossing.items() if count]
         if not parts:
             return None
+        # where copies are grouped already, only a given split can tear them apart
+        grouped = (evidence.recipe.get("data") or {}).get("duplicates") == "group"
+        causes = ("data.duplicates is 'keep', so copies fall on any side",) if not grouped else ()
         text = ", ".join(f"{count:,} of {size:,} {name} images ({count / size:.1%})" for name, count, size in parts)
         return Finding(
             self.id,
             "warning",
             f"{text} have a copy among the training images, such as {'; '.join(copies['examples'][:2])}",
             {"crossing": crossing, "sizes": sizes, "examples": copies["examples"]},
-            (
-                "data.duplicates is 'keep', so copies fall on any side",
-                "the given split was drawn without looking for copies",
-            ),
+            (*causes, "the given split was drawn without looking for copies"),
             "score the evaluated images that have no copy: the difference is what the leak is worth",
-            ("data.duplicates=group",),
+            () if grouped else ("data.duplicates=group",),
         )
 
 
