@@ -7,14 +7,12 @@ import copy
 import pytest
 import torch
 
-from tests.layers.context.test_contract import awake
+from tests.layers.context.test_contract import awake, every
 
 pytestmark = pytest.mark.slow
-# two that keep numbers from batch to batch, and a plain one
-three = pytest.mark.parametrize("name", ["EMAttention", "GCU", "A2"])
 
 
-@three
+@every
 @pytest.mark.parametrize("training", [True, False])
 def test_a_compiled_block_is_the_block(name: str, training: bool) -> None:
     torch._dynamo.reset()
@@ -33,7 +31,7 @@ def test_a_compiled_block_is_the_block(name: str, training: bool) -> None:
     torch.testing.assert_close(block.state_dict(), other.state_dict())
 
 
-@three
+@every
 def test_an_exported_block_takes_batches_of_any_size(name: str) -> None:
     block = awake(name).eval()
     batch = torch.export.Dim("batch", min=1)

@@ -1,6 +1,8 @@
-"""The network of every shipped recipe of masks: a training step at odd sizes."""
+"""The network of every shipped recipe of masks: a training step and an ONNX file at odd sizes."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from tricklab import registry
+from tricklab.inference.exporting import TOLERANCE, Deployed, export
 from tricklab.recipe import load, shipped
 
 SIZE = (81, 67)
@@ -46,3 +49,11 @@ def test_it_trains_at_odd_sizes(name: str) -> None:
     assert all(".layer" in key for key in still)
     assert any(key.startswith("backbone") for key in set(before) - set(still))
     assert set(network.eval()(images)) == {"main"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_its_onnx_file_gives_the_same_at_odd_sizes(name: str, tmp_path: Path) -> None:
+    network = built(name).eval()
+    found = export(Deployed(network, None), SIZE, tmp_path / "network.onnx", "onnx", {"classes": CLASSES})
+    assert found <= TOLERANCE
