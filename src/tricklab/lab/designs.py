@@ -12,7 +12,10 @@ from tricklab.statistics import design_cells
 DESIGNS = ("add-one", "leave-one-out", "both", "full")
 LARGEST_BOTH = 6
 # what else stands in an experiment's folder
-_RESERVED = ("lock", "plan.json", "looks.jsonl", "report.html", "report.md", "report.csv", "report.json")
+_RESERVED = (
+    "lock", "plan.json", "looks.jsonl",
+    "report.html", "report.md", "report.csv", "report.json", "report-runs.csv", "report-classes.csv",
+)  # fmt: skip
 
 Cell = tuple[str, ...]
 

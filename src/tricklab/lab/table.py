@@ -87,7 +87,7 @@ def headline(result: Mapping[str, Any]) -> str:
     look = f"look {result['look']} of {len(result['looks'])}, " if len(result["looks"]) > 1 else ""
     return (
         f"{result['experiment']}: {result['metric']} ({better} is better), {delta}, design {result['design']}, "
-        f"{result['blocks']} blocks ({result['tier']}), {look}level {result['level']:.3g}"
+        f"{result['blocks']} block{'s' * (result['blocks'] != 1)} ({result['tier']}), {look}level {result['level']:.3g}"
     )
 
 

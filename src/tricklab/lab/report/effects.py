@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tricklab.lab.report.axes import Box, Scale, bottom_axis, left_axis, padded
-from tricklab.lab.report.numbers import decimals_for, interval, plain, probability, signed
+from tricklab.lab.report.numbers import decimals_for, interval, plain, probability, several, signed
 from tricklab.lab.report.svg import Node, drawing
 
 WIDTH = 780
@@ -143,7 +143,7 @@ def _slope_panel(name: str, pairs: list[Pair], metric: str, limits: tuple[float,
     )
     heading = Node("text", Node("title", name), shortened(name, 28), x=8, y=16, class_="heading")
     text = (
-        f"better in {wins} of {len(pairs)} blocks; mean {plain(mean_without, digits)} without, "
+        f"better in {wins} of {several(len(pairs), 'block')}; mean {plain(mean_without, digits)} without, "
         f"{plain(mean_with, digits)} with"
     )
     return drawing(226, 262, f"{name}: {metric} without and with the trick, per block", text, heading, *body)

@@ -22,6 +22,15 @@ def decimals_for(values: Iterable[float | None], significant: int = 3) -> int:
     return max(0, min(6, significant - 1 - math.floor(math.log10(middle))))
 
 
+def several(count: int, what: str) -> str:
+    """A number of things.
+
+    >>> several(1, "block"), several(5, "block")
+    ('1 block', '5 blocks')
+    """
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def plain(value: float | None, decimals: int = 4) -> str:
     """A value, or an en dash where there is none.
 

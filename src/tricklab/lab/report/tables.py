@@ -7,7 +7,16 @@ from typing import Any
 
 from tricklab.lab.report import words
 from tricklab.lab.report.drawings import level_of
-from tricklab.lab.report.numbers import NOTHING, decimals_for, duration, interval, plain, probability, signed
+from tricklab.lab.report.numbers import (
+    NOTHING,
+    decimals_for,
+    duration,
+    interval,
+    plain,
+    probability,
+    several,
+    signed,
+)
 from tricklab.lab.report.source import Run, Source, ends
 
 
@@ -38,7 +47,7 @@ def verdict_caption(source: Source) -> str:
     """What the numbers of the verdict table are."""
     count = len(source.tricks)
     text = (
-        f"Mean paired difference in {source.metric} over {source.block_count} blocks (positive is better), "
+        f"Mean paired difference in {source.metric} over {several(source.block_count, 'block')} (positive is better), "
         f"{100 * level_of(source):.4g} % interval; p corrected by Holm over {count} trick{'s' if count != 1 else ''}."
     )
     rho = source.outcome.get("rho")

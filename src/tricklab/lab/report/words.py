@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tricklab.lab.report.numbers import decimals_for, duration, interval, percent, plain, probability, signed
+from tricklab.lab.report.numbers import decimals_for, duration, interval, percent, plain, probability, several, signed
 from tricklab.lab.report.source import Source, ends
 from tricklab.lab.table import MORE_THAN_SMOKE
 
@@ -82,7 +82,7 @@ def setting(source: Source) -> str:
     blocks = source.block_count
     parts = [
         f"Design {source.outcome.get('design', 'unknown')}",
-        f"{len(source.cells)} arms × {blocks} block{'s' if blocks != 1 else ''} ({tier(blocks)})",
+        f"{len(source.cells)} arms × {several(blocks, 'block')} ({tier(blocks)})",
         f"{source.metric}, {'smaller' if source.minimise else 'larger'} is better",
         f"δ = {source.delta:g}" if source.delta else "no δ declared",
     ]
@@ -166,7 +166,7 @@ def remarks(source: Source) -> list[tuple[str, str]]:
         apart = trick.get("without_failures") or {}
         if apart.get("effect") is not None:
             text = (
-                f"second analysis, without the blocks in which a run failed ({apart['blocks']} blocks): "
+                f"second analysis, without the blocks in which a run failed ({several(apart['blocks'], 'block')}): "
                 f"{signed(apart['effect'], digits)} {interval(*ends(apart), digits)}, "
                 f"p {probability(apart.get('p'))}"
             )
@@ -197,6 +197,6 @@ def wins(trick: Mapping[str, Any], blocks: int) -> dict[str, str]:
         return {"measured": "–", "interval": "–"}
     count = trick.get("wins_count")
     return {
-        "measured": f"{percent(share, 0)}" if count is None else f"{count} of {blocks} blocks",
+        "measured": f"{percent(share, 0)}" if count is None else f"{count} of {several(blocks, 'block')}",
         "interval": "–" if low is None else f"[{percent(low, 0)}, {percent(high, 0)}]",
     }
