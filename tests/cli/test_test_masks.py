@@ -39,7 +39,7 @@ def test_the_report_of_masks(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]  # fmt: skip
     assert f"standard errors, were other images drawn: miou {found['standard_errors']['miou']:.4f}" in text
     assert f"means over images: miou_per_image {found['values']['miou_per_image']:.4f}" in text
-    assert "outlines, within 0.7500% of the diagonal: boundary_f" in text
+    assert "outlines, within 0.75% of the diagonal: boundary_f" in text
 
 
 @pytest.mark.slow
