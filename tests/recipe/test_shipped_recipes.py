@@ -54,6 +54,11 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
         "train.batch_size": 16, "evaluate.window": [64, 64], "evaluate.stride": [42, 42], "evaluate.blend": "mean",
         "metric.monitor": "val/mdice",
     },
+    "drive-unet-dice": {
+        "task": "segmentation", "data.images.type": "DriveMasks", "model.backbone.type": "UNet",
+        "losses.0.type": "CrossEntropyLoss", "losses.1.type": "DiceLoss", "losses.1.weight": 3.0,
+        "metric.monitor": "val/mdice",
+    },
     "drive-unet": {
         "task": "segmentation", "data.images.type": "DriveMasks", "data.split.val": 0.25,
         "model.backbone.type": "UNet", "evaluate.method": "slide", "evaluate.window": [128, 128],
