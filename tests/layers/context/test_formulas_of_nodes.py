@@ -128,7 +128,7 @@ def test_symbols(reason: str, compatibility: str) -> None:
         if reason == "graph":
             # 0 and 2 have two neighbours each, counting themselves
             related = np.array([[1 / 2, 0, 1 / 2], [0, 1, 0], [1 / 2, 0, 1 / 2]])
-            symbols = relu(related @ np.concatenate([symbols, words], axis=1) @ w["graph.weight"].T)
+            symbols = relu(related @ np.concatenate([symbols, words], axis=1) @ w["convolution.weight"].T)
         found = []
         for pixel in columns_of(x):
             if compatibility == "dot":

@@ -68,7 +68,8 @@ class SGR(ContextBlock):
         if reason == "graph":
             self.register_buffer("adjacency", _normalised(symbols, edges))
             self.register_buffer("vectors", _vectors(symbols, words))
-            self.graph = nn.Linear(hidden + self.vectors.shape[1], hidden, bias=False)
+            # not called graph: an exported program has an attribute of that name
+            self.convolution = nn.Linear(hidden + self.vectors.shape[1], hidden, bias=False)
         if compatibility == "dot":
             self.query, self.key = nn.Conv2d(channels, hidden, 1, bias=False), nn.Linear(hidden, hidden, bias=False)
         else:
@@ -95,7 +96,7 @@ class SGR(ContextBlock):
     def think(self, symbols_NMC: Tensor) -> Tensor:
         """The graph convolution, with the words beside the features."""
         vectors_NMS = self.vectors.to(symbols_NMC.dtype).expand(symbols_NMC.shape[0], -1, -1)
-        changed_NMC = self.graph(torch.cat([symbols_NMC, vectors_NMS], dim=2))
+        changed_NMC = self.convolution(torch.cat([symbols_NMC, vectors_NMS], dim=2))
         return functional.relu(self.adjacency.to(changed_NMC.dtype) @ changed_NMC)
 
     def _fits(self, x: Tensor, symbols_NMC: Tensor) -> Tensor:
