@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
+from tricklab.ops.compiled import compiled
 from tricklab.ops.selective_scan.lanes import LANES, load, store
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _ALL = np.intp(LANES)
 _f = np.float32
 
@@ -57,15 +55,7 @@ def _forwards(image: np.ndarray, axis: int, places: range, length: int) -> tuple
     return np.flip(image, axis), range(last - places.start, last - places.stop, -places.step)
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called; the machine code is kept beside the source or else in the user's cache folder."""
-    try:
-        return numba.njit(function, cache=True, **_OPTIONS)
-    except RuntimeError:  # neither place can be written
-        return numba.njit(function, **_OPTIONS)
-
-
-@_compiled
+@compiled
 def _weights(have: Any, want: Any, start: Any, step: Any, count: Any) -> Any:
     """Of each place: the first pixel that counts, and the weights of it and its followers, (count, taps)."""
     ratio = have / want
@@ -84,7 +74,7 @@ def _weights(have: Any, want: Any, start: Any, step: Any, count: Any) -> Any:
     return firsts, weights
 
 
-@_compiled
+@compiled
 def _resize(
     source: Any, channels: Any, height: Any, top: Any, down: Any, width: Any, left: Any, right: Any, half: Any,
     found: Any,
@@ -115,7 +105,7 @@ def _resize(
             result[k] = row[k] + half
 
 
-@_compiled
+@compiled
 def _mean_of_rows(rows: Any, weights: Any, line: Any) -> None:
     """The weighted sum of some rows, to the beginning of the line."""
     numbers, taps = rows.shape[1], weights.size
@@ -133,7 +123,7 @@ def _mean_of_rows(rows: Any, weights: Any, line: Any) -> None:
             line[x] += one * _f(first[x])
 
 
-@_compiled
+@compiled
 def _mean_of_pixels(line: Any, places: Any, weights: Any, channels: Any, row: Any) -> None:
     """The weighted sums of pixels of the line, the channels of a pixel at once."""
     taps = weights.shape[1]
