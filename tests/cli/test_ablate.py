@@ -66,6 +66,7 @@ def test_a_command_from_plan_to_report(script: str, tmp_path: Path, capsys: pyte
         assert key in found["tricks"][0]
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_once_for_what_acts_at_evaluation(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,6 +33,7 @@ def test_the_parts_of_a_recipe_s_network(capsys: pytest.CaptureFixture[str]) -> 
     assert "of_recipe_alone" not in found
 
 
+@pytest.mark.slow
 def test_res2net_s_split_beside_the_recipe_alone(capsys: pytest.CaptureFixture[str]) -> None:
     split = ["model.backbone.scales=4", "model.backbone.base_width=26"]
     words = ["cityscapes-pspnet-r50", *split, "--classes", "19"]

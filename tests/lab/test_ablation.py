@@ -47,6 +47,7 @@ def test_each_run_is_a_fresh_process_with_the_threads_of_the_plan(tmp_path: Path
     assert os.getpid() not in {value["pid"] for value in values}
 
 
+@pytest.mark.slow
 def test_a_named_metric_and_its_direction(tmp_path: Path) -> None:
     result = quiet(jobs.named, {"flip": True}, tmp_path, metric="accuracy", direction="min", blocks=5, name="e")
     assert result["flip=true"].verdict == "hurts"
@@ -98,6 +99,7 @@ def test_the_default_among_levels_is_the_baseline(tmp_path: Path) -> None:
     assert "lr=0.1 is the function's own default" in result.to_dict()["plan_notes"][0]
 
 
+@pytest.mark.slow
 def test_an_arm_that_never_works_is_refused(tmp_path: Path) -> None:
     result = quiet(jobs.exploding, {"mode": ["raises", "nan", "text"]}, tmp_path, blocks=5, name="e")
     assert {trick.name: trick.verdict for trick in result.judgement.tricks} == {
@@ -129,6 +131,7 @@ def test_a_failed_run_counts_as_the_worst_value(tmp_path: Path) -> None:
     assert trick.without_failures.blocks == 6 - failed
 
 
+@pytest.mark.slow
 def test_killed_and_out_of_memory_runs_are_tried_again(tmp_path: Path) -> None:
     for function in (jobs.dying, jobs.hungry):
         marks = tmp_path / f"marks-{function.__name__}"
@@ -148,11 +151,13 @@ def test_a_run_that_is_given_up_is_told(tmp_path: Path) -> None:
     assert result["flip=true"].verdict == "smoke"
 
 
+@pytest.mark.slow
 def test_runs_that_always_die_end_with_their_reason(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the first runs die: killed"):
         quiet(jobs.always_dying, {"flip": True}, tmp_path, blocks=2, name="e")
 
 
+@pytest.mark.slow
 def test_a_second_look_extends_the_first(tmp_path: Path) -> None:
     first = quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=3, name="e")
     assert (first.judgement.blocks, first.judgement.look) == (3, 1)
@@ -184,6 +189,7 @@ def test_another_plan_under_the_same_name_is_refused(tmp_path: Path) -> None:
             quiet(jobs.noisy, {"flip": True}, tmp_path, **({"blocks": 2, "name": "e"} | options))
 
 
+@pytest.mark.slow
 def test_the_default_name_tells_plans_apart(tmp_path: Path) -> None:
     first = quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=2)
     assert quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=4).path == first.path
@@ -204,6 +210,7 @@ def test_resume_refuses_other_versions_and_undeclared_looks(tmp_path: Path) -> N
         resume(tmp_path / "e", blocks=4)
 
 
+@pytest.mark.slow
 def test_a_budget_stops_before_it_is_passed(tmp_path: Path) -> None:
     result = quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=3, budget=0.0, name="e")
     assert result.stopped == "budget"
@@ -280,6 +287,7 @@ def test_no_shell_looks_at_a_command(tmp_path: Path) -> None:
     assert printed.endswith("; touch\n")
 
 
+@pytest.mark.slow
 def test_the_result_draws_itself(tmp_path: Path) -> None:
     result = quiet(jobs.noisy, {"flip": True}, tmp_path, blocks=5, delta=0.01, name="<e>")
     html = result._repr_html_()

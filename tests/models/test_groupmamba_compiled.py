@@ -7,7 +7,7 @@ from tricklab.models.groupmamba import GroupMamba
 from tricklab.models.groupmamba_blocks import Block
 
 
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.slow)])
 def test_a_compiled_block_is_the_block(backend: str) -> None:
     torch._dynamo.reset()
     torch.manual_seed(0)
