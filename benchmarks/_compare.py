@@ -94,15 +94,20 @@ def memory_row(name: str, peer: str, ours_bytes: int, peer_bytes: int, bar: floa
     return {"name": name, "peer": peer, **numbers, "bar": bar, **more}
 
 
-def medians_s(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median processor time of each way; they take turns, so that a busy machine disturbs all of them alike."""
+def times_in_turns_s(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Processor times of each way, without the first; they take turns, so that a busy machine disturbs all alike."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats + 1):
         for name, way in ways.items():
             start = time.process_time()
             way()
             times[name].append(time.process_time() - start)
-    return {name: statistics.median(found[1:]) for name, found in times.items()}
+    return {name: found[1:] for name, found in times.items()}
+
+
+def medians_s(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median processor time of each way in seconds, in turns."""
+    return {name: statistics.median(found) for name, found in times_in_turns_s(ways, repeats).items()}
 
 
 def parser(about: str) -> argparse.ArgumentParser:

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _compare import Row, parser, show, time_row
+from _compare import Row, parser, show, time_row, times_in_turns_s
 from PIL import Image
 from timm.data.auto_augment import rand_augment_transform
 from torchvision import transforms as pillow
@@ -143,17 +142,6 @@ def batches(data: Any, batch: int) -> Callable[[], Any]:
     return one
 
 
-def turns_s(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
-    """Processor times of each way; they take turns."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
-        for name, way in ways.items():
-            begin = time.process_time()
-            way()
-            times[name].append(time.process_time() - begin)
-    return {name: found[1:] for name, found in times.items()}
-
-
 def peers(size: int, build: Callable[[int], list[Any]], build_v2: Any, cuts: bool) -> dict[str, Any]:
     """The transforms of each other side."""
     fit = [] if cuts else [pillow.Resize((size, size))]
@@ -180,7 +168,7 @@ def measure(root: Path, size: int, batch: int, repeats: int, only: str | None) -
             sides: dict[str, Any] = {"ours": ours(root, size, augment, "none" if reading else "memory")}
             for peer, transform in peers(size, build, build_v2, cuts or not reading).items():
                 sides[peer] = ImageFolder(str(root), transform) if reading else Listed(fitted, transform)
-            times = turns_s({side: batches(data, batch) for side, data in sides.items()}, repeats)
+            times = times_in_turns_s({side: batches(data, batch) for side, data in sides.items()}, repeats)
             for peer in times:
                 if peer != "ours":
                     what = f"{name}, {'files' if reading else 'memory'} to a batch of {batch} at {size} × {size}"

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from _compare import Row, parser, show, time_row
-from image_loading import MEAN, STD, turns_s
+from _compare import Row, parser, show, time_row, times_in_turns_s
+from image_loading import MEAN, STD
 from PIL import Image
 from torchvision import tv_tensors
 from torchvision.io import ImageReadMode, decode_image
@@ -148,7 +148,7 @@ def measure(
         for name in names:
             augment, before = SETS[name]
             kept.transform = theirs(crop, before(size), JITTER in augment)
-            times = turns_s({"ours": batches(own(augment), batch), "v2": batches(kept, batch)}, repeats)
+            times = times_in_turns_s({"ours": batches(own(augment), batch), "v2": batches(kept, batch)}, repeats)
             source = f"{'memory' if memory else 'files'} of {size[0]} × {size[1]}"
             what = f"{name}, {source} to a batch of {batch} at {crop[0]} × {crop[1]}"
             row = time_row(what, "torchvision v2, tv_tensors", min(times["ours"]), min(times["v2"]), 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -86,7 +87,10 @@ def test_old_and_new_stand_side_by_side() -> None:
 @pytest.mark.parametrize("block", range(len(OLD)))
 def test_what_stands_for_openmmlabs_side_is_python(block: int) -> None:
     # a configuration, or arguments of one
-    compile(f"dict(\n{OLD[block]}\n)" if re.match(r"\w+=", OLD[block]) else OLD[block], "page", "exec")
+    text = f"dict(\n{OLD[block]}\n)" if re.match(r"\w+=", OLD[block]) else OLD[block]
+    found = ast.parse(text).body
+    assert found
+    assert all(isinstance(one, ast.Assign | ast.Expr | ast.Import | ast.ImportFrom) for one in found)
 
 
 @pytest.mark.parametrize("block", range(len(NEW)))

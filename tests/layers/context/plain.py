@@ -29,7 +29,7 @@ def lively(name: str, channels: int = 16, **options: Any) -> tuple[nn.Module, We
     return block, {key: number.numpy() for key, number in block.state_dict().items()}
 
 
-def agrees(block: nn.Module, formula: Callable[[Array], Array], size: tuple[int, int] = (5, 4)) -> None:
+def assert_agrees(block: nn.Module, formula: Callable[[Array], Array], size: tuple[int, int] = (5, 4)) -> None:
     """Two images through the block, and each by itself through the formula."""
     x = torch.randn(2, block.channels, *size, dtype=torch.float64)
     expected = np.stack([formula(image) for image in x.numpy()])

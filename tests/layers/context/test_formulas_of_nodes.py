@@ -7,8 +7,8 @@ import pytest
 
 from tests.layers.context.plain import (
     Array,
-    agrees,
     as_map,
+    assert_agrees,
     columns_of,
     conv,
     conv_norm_relu,
@@ -35,7 +35,7 @@ def test_double_attention() -> None:
         found = np.stack([sum(s * g for s, g in zip(softmax(taken), gathered, strict=True)) for taken in v])
         return x + norm(w, "bn", conv(w, "extend", as_map(found, x)))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
@@ -55,7 +55,7 @@ def test_global_reasoning(reason: str, normalize: bool) -> None:
             nodes = relu(nodes + mixed) @ w["gcn.conv2.weight"][:, :, 0].T
         return x + norm(w, "blocker", conv(w, "conv_extend", as_map(shares @ nodes, x)), eps=1e-4)
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @REASONS
@@ -79,7 +79,7 @@ def test_graphs_beyond_grids(reason: str) -> None:
         found = np.concatenate([unit_of_graph(number, pixels) for number in range(2)], axis=1)
         return x + norm(w, "bn", conv(w, "extend", as_map(found, x)))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @pytest.mark.parametrize("mode", ["asymmetric", "symmetric"])
@@ -111,7 +111,7 @@ def test_latent_graph(mode: str, reason: str) -> None:
         found = np.concatenate([kernel(number, to_latent, to_visible) for number in range(2)], axis=1)
         return x + w["gamma"] * pair(w, "up_channel", as_map(found, x))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @pytest.mark.parametrize("compatibility", ["dot", "concat"])
@@ -139,7 +139,7 @@ def test_symbols(reason: str, compatibility: str) -> None:
             found.append(softmax(fits) @ symbols)
         return x + relu(conv(w, "extend", as_map(np.stack(found), x)))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @pytest.mark.parametrize("trains", [True, False])
@@ -160,7 +160,7 @@ def test_expectation_maximisation(trains: bool) -> None:
             shares = expectation()
         return relu(x + pair(w, "conv2", relu(as_map(shares @ bases, x))))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @pytest.mark.parametrize("fusion", [True, False])
@@ -179,4 +179,4 @@ def test_adaptive_pyramid(fusion: bool) -> None:
     def formula(x: Array) -> Array:
         return conv_norm_relu(w, "bottleneck", np.concatenate([x, scale(x, 0, 1), scale(x, 1, 3)]))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)

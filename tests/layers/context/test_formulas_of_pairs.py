@@ -7,8 +7,8 @@ import pytest
 
 from tests.layers.context.plain import (
     Array,
-    agrees,
     as_map,
+    assert_agrees,
     columns_of,
     conv,
     conv_norm_relu,
@@ -48,7 +48,7 @@ def test_non_local(mode: str, scaled: bool, norm_at_end: bool) -> None:
         y = conv(w, "conv_out.conv", as_map(found, x))
         return x + (norm(w, "conv_out.bn", y) if norm_at_end else y)
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_non_local_of_maxima() -> None:
@@ -63,7 +63,7 @@ def test_non_local_of_maxima() -> None:
         found = [softmax(keys @ query / np.sqrt(8)) @ values for query in columns_of(conv(w, "theta.conv", x))]
         return x + conv(w, "conv_out.conv", as_map(np.stack(found), x))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_criss_cross_twice() -> None:
@@ -79,7 +79,7 @@ def test_criss_cross_twice() -> None:
                 found[:, row, column] += share * v[:, i, j]
         return x + w["gamma"] * found
 
-    agrees(block, lambda x: once(once(x)))
+    assert_agrees(block, lambda x: once(once(x)))
 
 
 @pytest.mark.parametrize("similarity", ["inverted", "plain"])
@@ -96,7 +96,7 @@ def test_both_attentions_of_danet(similarity: str) -> None:
             of_channels[one] = sum(share * other for share, other in zip(shares, x, strict=True))
         return x + w["pam.gamma"] * of_positions + w["cam.gamma"] * of_channels
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @pytest.mark.parametrize("shrink", [1, 2])
@@ -127,7 +127,7 @@ def test_psa(kind: str, shrink: int) -> None:
         found = np.concatenate([branch(x, *which) for which in suffixes[kind]])
         return x + resized(relu(pair(w, "proj", found)), *x.shape[1:])
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_compact_psa_has_absolute_positions() -> None:
@@ -142,7 +142,7 @@ def test_compact_psa_has_absolute_positions() -> None:
             found.append(as_map(np.stack([softmax(row) @ columns_of(features) for row in logits]), x))
         return x + relu(pair(w, "proj", np.concatenate(found)))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_object_context_in_grids() -> None:
@@ -163,7 +163,7 @@ def test_object_context_in_grids() -> None:
         found = [attention(x, stage, cells) for stage, cells in enumerate((1, 2, 6))]
         return leaky(pair(w, "conv_bn_dropout", np.concatenate([*found, x])))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_local_relation() -> None:
@@ -185,7 +185,7 @@ def test_local_relation() -> None:
                 found[4 * group : 4 * group + 4, i, j] = softmax(np.array(energy)) @ np.stack(seen)
         return conv(w, "out", found)
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 @pytest.mark.parametrize("order", [None, 3])
@@ -215,7 +215,7 @@ def test_cgnl(order: int | None, scaled: bool) -> None:
             z[half] = (z[half] - z[half].mean()) / np.sqrt(z[half].var() + 1e-5)
         return x + z * w["gn.weight"][:, None, None] + w["gn.bias"][:, None, None]
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_strip_pooling_as_a_gate() -> None:
@@ -229,7 +229,7 @@ def test_strip_pooling_as_a_gate() -> None:
             found[:, i, j] = relu(rows[:, i, 0] + columns[:, 0, j])
         return x / (1 + np.exp(-conv(w, "conv3", found)))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_mixed_pooling() -> None:
@@ -246,7 +246,7 @@ def test_mixed_pooling() -> None:
         both = np.concatenate([relu(pair(w, "conv2_5", relu(first))), relu(pair(w, "conv2_6", relu(second)))])
         return relu(x + pair(w, "conv3", both))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)
 
 
 def test_object_regions() -> None:
@@ -266,4 +266,4 @@ def test_object_regions() -> None:
         context = conv_norm_relu(w, "f_up", as_map(found, x))
         return conv_norm_relu(w, "bottleneck", np.concatenate([context, x]))
 
-    agrees(block, formula)
+    assert_agrees(block, formula)

@@ -88,7 +88,10 @@ def test_reasoning_can_be_left_out(name: str, x: Tensor) -> None:
     assert set(identity.state_dict()) <= set(graph.state_dict())
     more = {key.split(".")[0] for key in set(graph.state_dict()) - set(identity.state_dict())}
     assert (
-        more == {"SGR": {"convolution", "adjacency", "vectors"}, "GCU": {"units"}, "GloRe": {"gcn"}, "LatentGNN": set()}[name]
+        more
+        == {"SGR": {"convolution", "adjacency", "vectors"}, "GCU": {"units"}, "GloRe": {"gcn"}, "LatentGNN": set()}[
+            name
+        ]
     )
     # what both have is the same, so that only the step differs
     identity.load_state_dict({key: graph.state_dict()[key] for key in identity.state_dict()})
